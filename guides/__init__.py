@@ -1,0 +1,97 @@
+"""Guides for any Pyro or NumPyro model: a family for the global latents, a treatment for the local ones.
+
+    import guides
+    guide = guides.build(model, guide="full_rank", backend="numpyro", data={"x": x})
+    SVI(model, guide, Adam(0.01), guide.objective()).run(key, 2000, x=x)
+
+The guide is read off a trace of the model. It works in the libraries' stock `SVI`; `zoo.fit` runs the same
+object with the zoo's own parameters and step.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from guides.errors import GuideError
+from guides.start import Start
+
+__all__ = ["GuideError", "Start", "build", "local_names", "names"]
+
+BACKENDS = {"pyro": ("pyro", "torch"), "numpyro": ("numpyro", "jax")}
+
+
+def names() -> list[str]:
+    """Return the names of the families over global latents."""
+    from guides import families
+
+    return families.names()
+
+
+def local_names() -> list[str]:
+    """Return the names of the local treatments."""
+    from guides import local
+
+    return local.names()
+
+
+def build(
+    model: Callable[..., Any],
+    *,
+    guide: str = "mean_field",
+    backend: str,
+    data: Any = None,
+    local: str = "marginal",
+    starts: Mapping[str, Start] | None = None,
+    data_plate: str = "data",
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    """Build a guide for a model from its trace.
+
+    Args:
+        model: a Pyro or NumPyro model function.
+        guide: family of the global latents; see `names()`.
+        backend: "pyro" or "numpyro".
+        data: the model's keywords as a mapping, or its first argument.
+        local: treatment of discrete latents inside the data plate; see `local_names()`.
+        starts: where latents start, by site name, as `Start(value, spread)`; the support's middle otherwise.
+        data_plate: name of the plate over rows.
+        seed: of the family's initial values.
+        **options: options of the family, such as `rank=2`.
+
+    Returns:
+        A callable guide with `.objective()`, its matching ELBO, and `.draw`, `.parameters`, `.latents`.
+
+    Raises:
+        GuideError: an unknown name, a missing backend, or a model that the guide cannot serve.
+    """
+    from guides.families import family
+    from guides.guide import check_call, split
+    from guides.local import treatment
+
+    family(guide), treatment(local)
+    if backend not in BACKENDS:
+        raise GuideError(f"backend {backend!r} is unknown. Known: {', '.join(BACKENDS)}")
+    try:
+        module = importlib.import_module(f"guides.guide_{backend}")
+    except ModuleNotFoundError as error:
+        if error.name not in BACKENDS[backend]:
+            raise
+        raise GuideError(
+            f'backend {backend!r} is not installed: pip install "ppl-zoo[{backend}]"'
+        ) from None
+    args, kwargs = split(data)
+    check_call(model, args, kwargs)
+    return module.Guide(
+        model,
+        args,
+        kwargs,
+        name=guide,
+        local=local,
+        starts=starts,
+        data_plate=data_plate,
+        seed=seed,
+        options=options,
+    )

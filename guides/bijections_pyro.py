@@ -1,0 +1,107 @@
+"""Unconstrained coordinates u -> (value, log|dvalue/du|) of every support, in PyTorch; formulas in bijections.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn.functional import logsigmoid, softplus
+
+from guides.bijections import LOG_2, tril_index
+from guides.sites import Support
+
+Tensor = torch.Tensor
+
+
+def constrain(support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Map u to the support.
+
+    Args:
+        support: where to.
+        u: (*batch, *unconstrained event).
+
+    Returns:
+        The value (*batch, *event) and the log-Jacobian (*batch), both differentiable.
+    """
+    return _FORWARD[support.word](support, u)
+
+
+def _real(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    return u, torch.zeros_like(u)
+
+
+def _greater_than(support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    return support.lower + torch.exp(u), u
+
+
+def _less_than(support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    return support.upper - torch.exp(u), u
+
+
+def _interval(support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    width = support.upper - support.lower
+    value = support.lower + width * torch.sigmoid(u)
+    return value, logsigmoid(u) + logsigmoid(-u) + np.log(width)
+
+
+def _simplex(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    sticks = u - torch.as_tensor(np.log(np.arange(u.shape[-1], 0, -1.0)), dtype=u.dtype, device=u.device)
+    log_taken, log_left = logsigmoid(sticks), logsigmoid(-sticks)
+    before = torch.cumsum(log_left, -1) - log_left
+    log_value = torch.cat([log_taken + before, log_left.sum(-1, keepdim=True)], -1)
+    return torch.exp(log_value), (log_taken + log_left + before).sum(-1)
+
+
+def _ordered(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    steps = torch.cat([u[..., :1], torch.exp(u[..., 1:])], -1)
+    return torch.cumsum(steps, -1), u[..., 1:].sum(-1)
+
+
+def _positive_ordered(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.cumsum(torch.exp(u), -1), u.sum(-1)
+
+
+def _corr_cholesky(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    size = round((1 + np.sqrt(1 + 8 * u.shape[-1])) / 2)
+    log_left = 2 * (LOG_2 - u - softplus(-2 * u))
+    r, ell = _fill(torch.tanh(u), size), _fill(log_left, size)
+    before = torch.cumsum(ell, -1) - ell
+    value = (r + torch.eye(size, dtype=u.dtype, device=u.device)) * torch.exp(before / 2)
+    below = torch.as_tensor(np.tril(np.ones((size, size)), -1), dtype=u.dtype, device=u.device)
+    return value, (before / 2 * below).sum((-2, -1)) + log_left.sum(-1)
+
+
+def _lower_cholesky(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    size = round((np.sqrt(1 + 8 * u.shape[-1]) - 1) / 2)
+    log_diagonal = u[..., u.shape[-1] - size :]
+    packed = torch.cat([u[..., : u.shape[-1] - size], torch.exp(log_diagonal)], -1)
+    return _fill(packed, size, diagonal=True), log_diagonal.sum(-1)
+
+
+def _positive_definite(support: Support, u: Tensor) -> tuple[Tensor, Tensor]:
+    lower, log_jacobian = _lower_cholesky(support, u)
+    size = lower.shape[-1]
+    weights = torch.as_tensor(np.arange(size, 0, -1.0), dtype=u.dtype, device=u.device)
+    log_diagonal = u[..., u.shape[-1] - size :]
+    return lower @ lower.mT, log_jacobian + (weights * log_diagonal).sum(-1) + size * LOG_2
+
+
+def _fill(packed: Tensor, size: int, *, diagonal: bool = False) -> Tensor:
+    padded = torch.cat([packed, packed.new_zeros((*packed.shape[:-1], 1))], -1)
+    return padded[..., torch.as_tensor(tril_index(size, diagonal=diagonal), device=packed.device)]
+
+
+_FORWARD: dict[str, Callable[[Support, Tensor], tuple[Tensor, Tensor]]] = {
+    "real": _real,
+    "positive": lambda _, u: (torch.exp(u), u),
+    "greater_than": _greater_than,
+    "less_than": _less_than,
+    "interval": _interval,
+    "simplex": _simplex,
+    "ordered": _ordered,
+    "positive_ordered": _positive_ordered,
+    "corr_cholesky": _corr_cholesky,
+    "lower_cholesky": _lower_cholesky,
+    "positive_definite": _positive_definite,
+}

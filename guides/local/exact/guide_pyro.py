@@ -1,0 +1,28 @@
+"""The true posterior of discrete local latents, in Pyro."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+
+from guides.sites import combinations
+from guides.trace_pyro import row_log_joint
+
+
+def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Emit each row's discrete latents, drawn from their posterior given `values`."""
+    traced = guide.trace(args, kwargs)
+    _, rows = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
+    log_posterior = torch.log_softmax(rows, -1)
+    table = combinations(traced, guide.data_plate)
+    with pyro.plate(guide.data_plate, guide.plate_size, subsample=torch.arange(len(rows))):
+        noise = pyro.sample("_choice", dist.Uniform(0.0, 1.0), infer={"is_auxiliary": True})
+        below = torch.cumsum(torch.exp(log_posterior), -1)[:, :-1] < noise[:, None]
+        choice = below.sum(-1).detach()
+        density = torch.take_along_dim(log_posterior, choice[:, None], -1)[:, 0]
+        for name in table[0]:
+            value = torch.as_tensor([c[name] for c in table])[choice]
+            pyro.sample(name, dist.Delta(value, log_density=density))
+            density = torch.zeros_like(density)

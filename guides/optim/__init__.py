@@ -1,0 +1,1 @@
+"""Optimisers that read the same in either backend."""

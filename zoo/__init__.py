@@ -1,0 +1,60 @@
+"""A zoo of generative models, each written twice, in Pyro and in NumPyro, and a kit of guides that fits them.
+
+    import zoo
+    run = zoo.fit("height_bayes", guide="full_rank", backend="numpyro")
+    print(run.elbo(), run.gap())
+
+Importing the zoo imports no backend.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import FitError, UserError
+
+if TYPE_CHECKING:
+    from zoo.catalogue import Model, model, names
+    from zoo.compare import compare
+    from zoo.crosscheck import crosscheck
+    from zoo.inference import fit
+    from zoo.run import Run, load_run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FitError",
+    "Model",
+    "Run",
+    "UserError",
+    "compare",
+    "crosscheck",
+    "fit",
+    "load_run",
+    "model",
+    "names",
+]
+
+_DESK = {
+    "Model": "catalogue",
+    "model": "catalogue",
+    "names": "catalogue",
+    "fit": "inference",
+    "Run": "run",
+    "load_run": "run",
+    "compare": "compare",
+    "crosscheck": "crosscheck",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DESK:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"zoo.{_DESK[name]}"), name)
+    globals()[name] = found  # a submodule of the same name must not shadow the function
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

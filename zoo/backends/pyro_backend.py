@@ -1,0 +1,112 @@
+"""Pyro: precision and devices, and a model looked at without a guide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from pyro.infer.inspect import get_model_relations
+
+from guides.coordinates_pyro import Coordinates
+from guides.sites import TracedSite
+from guides.trace_pyro import log_densities, sites
+from zoo.backends.pyro_program import Program
+from zoo.backends.state import LogJoint
+from zoo.errors import UserError
+
+__all__ = ["NAME", "Program", "check_device", "edges", "inspect", "log_joint", "log_joint_at", "precision", "versions"]
+
+NAME = "pyro"
+Model = Callable[..., Any]
+Data = Mapping[str, np.ndarray]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries at work."""
+    return {"pyro-ppl": pyro.__version__, "torch": torch.__version__}
+
+
+@contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """Compute in "float32" or "float64" inside."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with pyro.validation_enabled(False):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        UserError: no such device.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        here = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise UserError(f"device {device!r} is not there for Pyro; devices here: {here}. Ask for one of these") from None
+
+
+def inspect(model: Model, data: Data, options: Mapping[str, Any]) -> tuple[TracedSite, ...]:
+    """Trace the model once and describe its sites in their order."""
+    return sites(model, (), _arguments(data, options))
+
+
+def edges(model: Model, data: Data, options: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return (parent, child) for every param or site that another site's distribution depends on."""
+    found = get_model_relations(model, (), _arguments(data, options))
+    pairs = {(p, child) for key in ("sample_sample", "sample_param") for child, ps in found[key].items() for p in ps}
+    return frozenset((parent, child) for parent, child in pairs if parent != child)
+
+
+def log_joint(model: Model, data: Data, options: Mapping[str, Any], values: Data) -> dict[str, float]:
+    """Return each sample site's log density, summed, at constrained values of every param and latent."""
+    given = {name: torch.as_tensor(value) for name, value in values.items()}
+    terms = log_densities(model, (), _arguments(data, options), given)
+    return {name: float(term.sum()) for name, term in terms.items()}
+
+
+def log_joint_at(
+    model: Model, data: Data, options: Mapping[str, Any], points: np.ndarray, discrete: Data
+) -> LogJoint:
+    """Evaluate the log joint and its gradient at unconstrained points.
+
+    Args:
+        points: (P, d), over params and continuous latents in the model's order.
+        discrete: values of the discrete latents, the same at every point.
+    """
+    kwargs = _arguments(data, options)
+    coordinates = unconstrained(inspect(model, data, options))
+    held = {name: torch.as_tensor(value) for name, value in discrete.items()}
+
+    def at(v: torch.Tensor) -> tuple[torch.Tensor, tuple[Any, Any]]:
+        values = coordinates.values(v)
+        terms = {k: t.sum() for k, t in log_densities(model, (), kwargs, {**held, **values}).items()}
+        return sum(terms.values(), torch.zeros(())), (values, terms)
+
+    evaluate = torch.func.vmap(torch.func.grad(at, has_aux=True))
+    gradient, (values, terms) = evaluate(torch.as_tensor(points))
+    return LogJoint(_numpy(values), _numpy(terms), gradient.numpy())
+
+
+def unconstrained(traced: tuple[TracedSite, ...]) -> Coordinates:
+    """Return plain coordinates (origin 0, spread 1) over params and continuous latents."""
+    moving = [s for s in traced if s.kind == "param" or (s.kind == "latent" and not s.discrete)]
+    return Coordinates([replace(s, value=None) for s in moving])
+
+
+def _arguments(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: torch.as_tensor(value) for name, value in data.items()}, **options}
+
+
+def _numpy(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: value.detach().cpu().numpy() for name, value in tree.items()}

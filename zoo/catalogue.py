@@ -1,0 +1,169 @@
+"""Find the models by their folders, and hand out one with its options, data, exact answers and functions."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from guides.start import Start
+from zoo import backends
+from zoo.card import Card, DataSet
+from zoo.checks import check_data, check_options, read_table
+from zoo.errors import UserError, unknown
+
+Data = dict[str, np.ndarray]
+
+
+def names() -> list[str]:
+    """Return the models' names.
+
+    >>> names()
+    ['gmm', 'gmm_bayes', 'height', 'height_bayes']
+    """
+    path = importlib.import_module("zoo.models").__path__
+    return sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg)
+
+
+def model(name: str, **options: Any) -> Model:
+    """Return one model of the zoo.
+
+    Args:
+        name: of the model; see `names()`.
+        **options: the model's own, such as K=3.
+
+    Raises:
+        UserError: an unknown model or option, or a value that the option does not take.
+
+    >>> model("gmm", K=3).options["K"]
+    3
+    """
+    if name not in names():
+        raise unknown("model", name, names())
+    card: Card = importlib.import_module(f"zoo.models.{name}").CARD
+    return Model(card, check_options(card, options))
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of the zoo with its options.
+
+    Args:
+        card: what the model declares.
+        given: the options that were asked for.
+        derived: options computed from the data, once bound.
+    """
+
+    card: Card
+    given: dict[str, Any] = field(default_factory=dict)
+    derived: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.card.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option's value; one that comes from the data is None until the model is bound."""
+        start = {o.name: None if o.derive else o.default for o in self.card.options}
+        return {**start, **(self.derived or {}), **self.given}
+
+    @property
+    def exact(self) -> ModuleType:
+        """The module of exact answers, NumPy and SciPy only."""
+        return self._module("exact")
+
+    @property
+    def pyro(self) -> Callable[..., Any]:
+        """The Pyro function, with the options asked for; use it without the zoo."""
+        return self.function("pyro")
+
+    @property
+    def numpyro(self) -> Callable[..., Any]:
+        """The NumPyro function, with the options asked for; use it without the zoo."""
+        return self.function("numpyro")
+
+    def function(self, backend: str) -> Callable[..., Any]:
+        """Return the model function of one backend.
+
+        Raises:
+            UserError: the backend is unknown or not installed.
+        """
+        backends.get(backend)
+        plain = self._module(f"model_{backend}").model
+        return partial(plain, **self.given) if self.given else plain
+
+    def data(self, name: str | None = None) -> Data:
+        """Load a data set of the card's; the first one unless named."""
+        load = self._module("data").load
+        return load(name) if name else load()
+
+    def simulate(self, seed: int, size: int) -> Data:
+        """Draw a data set from the model, with the true parameters that `data.simulate` says."""
+        given = {name: value for name, value in self.options.items() if value is not None}
+        return self._module("data").simulate(seed, size, **given)
+
+    def start(self, data: Data, rng: np.random.Generator) -> dict[str, Start]:
+        """Return where learning starts, for every param and global latent."""
+        return self._module("start").start(data, rng, **self.options)
+
+    def bind(self, data: Data) -> Model:
+        """Return the model with the options that come from the data.
+
+        Raises:
+            UserError: the data do not fit the card, or disagree with an option.
+        """
+        check_data(self.card, data)
+        derived = {o.name: o.derive(data) for o in self.card.options if o.derive}
+        for option in self.card.options:
+            asked = self.given.get(option.name, derived.get(option.name))
+            if option.fixed_by_data and asked != derived[option.name]:
+                raise UserError(
+                    f"{self.name}: option {option.name}={asked} disagrees with the data, which say "
+                    f"{derived[option.name]}; leave it out"
+                )
+        return replace(self, derived=derived)
+
+    def _module(self, name: str) -> ModuleType:
+        return importlib.import_module(f"zoo.models.{self.card.name}.{name}")
+
+
+def load_data(model: Model, data: Any = None) -> Data:
+    """Load the data that a user names.
+
+    Args:
+        model: whose data they are to be.
+        data: None for the card's first data set, a data set's name, a path to a CSV or npz file, a mapping
+            of arrays, or one array for the model's first input.
+
+    Raises:
+        UserError: there is no such data set or file, or it does not fit the card.
+    """
+    known = [d.name for d in model.card.datasets]
+    if data is None:
+        found = model.data()
+    elif isinstance(data, str) and data in known:
+        found = model.data(data)
+    elif isinstance(data, (str, Path)):
+        if Path(data).suffix not in {".csv", ".npz"}:
+            raise unknown("data set", str(data), known, f"model {model.name!r}; or give a .csv or .npz file")
+        found = read_table(Path(data), model.card)
+    elif isinstance(data, Mapping):
+        found = dict(data)
+    else:
+        found = {next(iter(model.card.inputs)): data}
+    return check_data(model.card, found)
+
+
+def data_set(model: Model, data: Any) -> DataSet | None:
+    """Return the card's description of the data that a user names, where they are the card's."""
+    first = model.card.datasets[0]
+    return first if data is None else next((d for d in model.card.datasets if d.name == data), None)

@@ -1,0 +1,148 @@
+"""Refuse wrong options and wrong data before anything is traced, in one line with the remedy."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.card import Card, Option
+from zoo.errors import UserError, unknown
+
+
+def check_options(card: Card, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were asked for, checked.
+
+    Raises:
+        UserError: an unknown option, or a value that it does not take.
+    """
+    known = {o.name: o for o in card.options}
+    for name, value in options.items():
+        if name not in known:
+            raise unknown("option", name, known, f"model {card.name!r}")
+        _check_option(card.name, known[name], value)
+    return dict(options)
+
+
+def _check_option(model: str, option: Option, value: Any) -> None:
+    where = f"{model}: option {option.name}"
+    if option.choices and value not in option.choices:
+        raise unknown(f"{option.name}", value, map(str, option.choices), f"model {model!r}")
+    if value is None and option.default is not None and not option.derive:
+        raise UserError(f"{where} cannot be None; leave it out for its default {option.default!r}")
+    numeric = isinstance(option.default, (int, float)) or option.at_least is not None or option.above is not None
+    if not numeric or value is None:
+        return
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise UserError(f"{where}={value!r} is not a number; give {option.meaning}") from None
+    if isinstance(option.default, int) and (array.ndim or array != np.round(array) or isinstance(value, bool)):
+        raise UserError(f"{where}={value!r} is not a whole number; give {option.meaning}")
+    if array.ndim and not option.derive:
+        raise UserError(f"{where}={value!r} is a list; give one number: {option.meaning}")
+    if not np.isfinite(array).all():
+        raise UserError(f"{where}={value!r} is not finite; give {option.meaning}")
+    if option.at_least is not None and (array < option.at_least).any():
+        raise UserError(f"{where}={value!r} must be at least {option.at_least:g}: {option.meaning}")
+    if option.above is not None and (array <= option.above).any():
+        raise UserError(f"{where}={value!r} must be above {option.above:g}: {option.meaning}")
+
+
+def check_data(card: Card, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the data as arrays, floats in double precision, checked against the card.
+
+    Raises:
+        UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite.
+    """
+    for name in data:
+        if name not in card.inputs:
+            raise unknown("array", name, card.inputs, f"the data of model {card.name!r}")
+    return {name: _check_array(card, name, data) for name in card.inputs}
+
+
+def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
+    dims = card.inputs[name]
+    shape = f"({', '.join(dims)})"
+    where = f"{card.name}: data {name!r}"
+    if name not in data:
+        raise UserError(f"{where} is missing; give an array of shape {shape}")
+    try:
+        array = np.asarray(data[name])
+        array = array.astype(np.float64) if array.dtype.kind in "biuf" else np.asarray(data[name], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"{where} is not numeric; give numbers of shape {shape}") from None
+    if array.ndim != len(dims):
+        raise UserError(f"{where} has shape {array.shape}, and the model takes {shape}; reshape it")
+    if array.size == 0:
+        raise UserError(f"{where} is empty (shape {array.shape}); give at least one row")
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(-1)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise UserError(
+            f"{where} has {int(bad.sum())} of {len(array)} rows that are not finite, the first is row {first}; "
+            "drop or impute them"
+        )
+    if not (np.abs(array) < np.finfo(np.float32).max).all():
+        raise UserError(f"{where} has values beyond single precision; rescale it")
+    return array
+
+
+def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
+    """Read a CSV file (a header line is optional) or an npz file of arrays.
+
+    Raises:
+        UserError: the file is not there, or is not what its name says.
+    """
+    if not path.is_file():
+        raise UserError(f"data file {str(path)!r} is not there; give a .csv or .npz file, or a data set of the card's")
+    if path.suffix == ".npz":
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"data file {str(path)!r} is not a readable npz file of plain arrays: {error}") from None
+    (name, dims), *others = card.inputs.items()
+    if others:
+        raise UserError(f"model {card.name!r} takes several arrays ({', '.join(card.inputs)}); give an npz file")
+    table = _read_csv(path)
+    if len(dims) == 1:
+        if table.shape[1] != 1:
+            raise UserError(f"data file {str(path)!r} has {table.shape[1]} columns, and {name!r} takes one; keep one")
+        table = table[:, 0]
+    return {name: table}
+
+
+def _read_csv(path: Path) -> np.ndarray:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"data file {str(path)!r} is not readable as CSV text: {error}") from None
+    if lines and all(_number(cell) is None for cell in lines[0]):
+        lines = lines[1:]
+    if not lines:
+        raise UserError(f"data file {str(path)!r} has no rows; give at least one")
+    rows = []
+    for count, line in enumerate(lines, 1):
+        row = [_number(cell) for cell in line]
+        if None in row:
+            cell = line[row.index(None)]
+            raise UserError(f"data file {str(path)!r}, row {count}: {cell!r} is not a number; give numbers only")
+        if len(row) != len(lines[0]):
+            raise UserError(f"data file {str(path)!r}, row {count}: {len(row)} columns, not {len(lines[0])}; mend the row")
+        rows.append(row)
+    return np.array(rows, dtype=np.float64)
+
+
+def _number(cell: str) -> float | None:
+    """Return the cell's number, NaN for an empty cell, or None for text."""
+    if not cell.strip():
+        return float("nan")
+    try:
+        return float(cell)
+    except ValueError:
+        return None

@@ -1,0 +1,199 @@
+"""What `zoo fit`, `sample`, `diagnose`, `compare` and `crosscheck` print and write."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.cli_options import model_options, new_path, next_folder
+from zoo.cli_output import columns, counter, csv_text, emit, estimate, head, number, table
+from zoo.errors import UserError
+from zoo.estimators import k_hat_note
+
+if TYPE_CHECKING:
+    from zoo.run import Run
+
+
+def facts(run: Run) -> dict[str, str]:
+    """Return what a fit found, in words."""
+    rows = len(next(iter(run.data.values())))
+    words = {"guide": run.guide, "local": str(run.local or "—")}
+    if run.method == "nuts":
+        words = {"local": words["local"]}
+    found = {"learnt by": f"{run.method} in {run.backend}, seed {run.seed}", **words}
+    if run.method == "svi":
+        elbo = run.elbo()
+        if elbo is None:
+            found["log joint"] = f"{number(run.log_joint())} nats; a guide of points has no ELBO"
+        else:
+            found["ELBO"] = (
+                f"{estimate(elbo.value, elbo.error)} nats, {number(elbo.value / rows)} a row of {rows}"
+            )
+    evidence = run.evidence()
+    if evidence is not None:
+        found["evidence"] = (
+            f"{estimate(float(evidence.value), float(evidence.error))} nats, {evidence.method}"
+        )
+        gap = run.gap() if run.method == "svi" else None
+        if gap is not None:
+            found["gap"] = f"{estimate(float(gap.value), float(gap.error))} nats ({gap.method})"
+    k_hat = run.k_hat() if run.method == "svi" else None
+    if k_hat is not None:
+        found["k-hat"] = f"{k_hat:.2f}: {k_hat_note(k_hat)}"
+    found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
+    return found
+
+
+def print_facts(found: Mapping[str, str]) -> None:
+    """Print words beside their names."""
+    width = max(map(len, found))
+    emit(*(f"{name.ljust(width)}  {words}" for name, words in found.items()))
+
+
+def print_fit(run: Run, folder: Path) -> None:
+    """Print what a fit found and where its run is."""
+    print_facts({"model": run.model.name, **facts(run)})
+    for name, value in run.params.items():
+        emit(f"{name} = {np.array2string(np.asarray(value), precision=6, separator=', ', threshold=60)}")
+    emit(f"\n{folder}")
+
+
+def write_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file beside its final name and rename it, so that no half of it is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part{path.suffix}")
+    write(part)
+    os.replace(part, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write numbers as JSON; what JSON has no word for, such as an infinite k̂, is null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(k): plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        if isinstance(value, np.ndarray | np.generic):
+            return plain(value.tolist())
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    text = json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_file(path, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+
+
+def write_sample(run: Run, size: int, seed: int, path: Path | None) -> None:
+    """Write novel data to a file, or print them as CSV."""
+    drawn = run.sample(size, seed=seed)
+    if path is not None and path.suffix == ".npz":
+        write_file(path, lambda part: np.savez(part, **drawn))
+    else:
+        flat = columns(drawn)
+        rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
+        text = csv_text(rows)
+        if path is None:
+            emit(text.rstrip("\n"))
+        else:
+            write_file(path, lambda part: part.write_text(text, encoding="utf-8"))
+    if path is not None:
+        emit(str(path))
+
+
+def print_diagnosis(run: Run, folder: Path) -> None:
+    """Print a run's diagnosis, and write its numbers and plots into a folder."""
+    from zoo.diagnose import diagnose
+    from zoo.report.diagnosis import plots
+
+    found = diagnose(run)
+    print_facts({"model": run.model.name, **facts(run), **found.verdicts})
+    if found.summary:
+        rows = [{k: v for k, v in row.items() if k not in ("site", "index")} for row in found.summary]
+        shown = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+        emit(
+            head("Posterior (interval: 94 %, equal tails)"),
+            table([{k: row[k] for k in shown} for row in rows], 5),
+        )
+    emit(head("Replicated data (p: share of replicates above the observed value)"), table(found.checks, 5))
+    write_json(folder / "diagnosis.json", asdict(found))
+    plots(run, found, folder)
+    emit(f"\n{folder}")
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read the arguments of a user's model function.
+
+    Raises:
+        UserError: the file is not there, or not an npz file of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, AttributeError, TypeError):
+        raise UserError(
+            f"--data {path} is no npz file of arrays by argument name; write one by np.savez"
+        ) from None
+
+
+def print_crosschecks(
+    targets: Sequence[str], pairs: Sequence[str], data: str | None, path: Path | None
+) -> bool:
+    """Compare implementations, print what was found, and return whether all agree.
+
+    Raises:
+        UserError: a target is neither a model nor one of exactly two files, or the options have no one model.
+    """
+    from zoo.catalogue import load_data, model, names
+    from zoo.crosscheck import crosscheck
+
+    checks = []
+    if any(":" in target for target in targets):
+        if len(targets) != 2 or pairs:
+            raise UserError("comparing files takes exactly two, A.py:model B.py:model, and no -o")
+        checks.append(crosscheck(*targets, data=read_npz(Path(data)) if data else None))
+    else:
+        if pairs and len(targets) != 1:
+            raise UserError("-o is for one model; name one, and no --all")
+        for name in targets or names():
+            options = model_options(model(name).card, pairs)
+            chosen = model(name, **options)
+            arrays = load_data(chosen, data) if data else None
+            checks.append(crosscheck(chosen if options else name, data=arrays))
+    for check in checks:
+        emit(check.text())
+    if path is not None:
+        write_json(path, [check.as_dict() for check in checks])
+    return all(check.ok for check in checks)
+
+
+def print_comparison(
+    name: str,
+    pairs: Sequence[str],
+    guides: Sequence[str],
+    locals_: Sequence[str],
+    out: Path | None,
+    **words: Any,
+) -> None:
+    """Compare guides, treatments and backends; print the table, and write figure, JSON and CSV."""
+    from zoo.catalogue import model
+    from zoo.compare import compare
+    from zoo.report.comparison import figure
+    from zoo.report.style import save
+
+    chosen = model(name, **model_options(model(name).card, pairs))
+    folder = new_path(out or next_folder(f"compare-{name}"))
+    given = {word: value for word, value in words.items() if value is not None}
+    with counter("fits") as count:
+        found = compare(chosen, guides=guides, local=locals_ or None, on_row=lambda row: count(), **given)
+    emit(found.text())
+    found.save(folder)
+    drawn = figure(found)
+    if drawn is not None:
+        save(drawn, folder / "comparison.png")
+    emit(f"\n{folder}")

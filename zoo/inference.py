@@ -1,0 +1,321 @@
+"""Fit a model: check what was asked, learn by SVI or draw by NUTS, and leave a Run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guides.families import generator
+from guides.start import Start
+from zoo import backends
+from zoo.backends.state import State, Values
+from zoo.catalogue import Model, load_data
+from zoo.catalogue import model as find
+from zoo.errors import FitError, UserError, unknown
+from zoo.progress import Progress
+from zoo.request import Request
+from zoo.run import Run
+
+CHUNK = 200  # steps between two looks at the losses
+
+
+def fit(
+    model: str | Model,
+    *,
+    data: Any = None,
+    guide: str | None = None,
+    local: str | Mapping[str, str] | None = None,
+    local_guide: str | None = None,
+    method: str = "svi",
+    backend: str = "numpyro",
+    num_steps: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str = "adam",
+    num_particles: int | None = None,
+    restarts: int | None = None,
+    num_chains: int | None = None,
+    num_warmup: int | None = None,
+    num_draws: int = 1000,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    guide_options: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Run:
+    """Fit a model of the zoo.
+
+    Args:
+        model: name, or what `zoo.model` returned.
+        data: None for the card's first data set; a data set's name, a CSV or npz file, a mapping of arrays.
+        guide: family of the global latents. Default "mean_field".
+        local: treatment of the local latents, or a dict by site. Default: the card's.
+        local_guide: family of the local latents. Discrete ones have one, "categorical".
+        method: "svi", or "nuts" for the reference.
+        backend: "pyro" or "numpyro".
+        num_steps: steps of SVI. Default: the card's.
+        batch_size: rows a step; all of them by default.
+        learning_rate: of the first step; it falls to 0 along a cosine. Default: the card's.
+        optimizer: "adam".
+        num_particles: draws a step. Default 1.
+        restarts: starts tried side by side before the best goes on. Default: the card's.
+        num_chains, num_warmup: of NUTS. Default 4 and 500.
+        num_draws: draws kept: from the guide, or a chain of NUTS.
+        seed: of everything random; the same seed gives the same run.
+        device: "cpu" or "cuda".
+        dtype: "float32" or "float64".
+        guide_options: options of the family, such as {"rank": 2}.
+        out: folder to save the run in; it must not exist.
+        progress: show a progress bar.
+        **options: the model's options, such as K=3.
+
+    Returns:
+        The run.
+
+    Raises:
+        UserError: something asked for is wrong, said in one line, before anything is traced or written.
+        FitError: the loss is not finite at some step; its `.run` holds the last good state.
+
+    >>> run = fit("height", num_steps=500)
+    >>> round(float(run.params["loc"]), 3)
+    1.683
+    """
+    if isinstance(model, Model) and options:
+        raise UserError(f"options {', '.join(options)} are given twice; give them to zoo.model alone")
+    chosen = model if isinstance(model, Model) else find(model, **options)
+    asked = Request(
+        guide=guide,
+        local=local,
+        local_guide=local_guide,
+        method=method,
+        backend=backend,
+        num_steps=num_steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        num_particles=num_particles,
+        restarts=restarts,
+        num_chains=num_chains,
+        num_warmup=num_warmup,
+        num_draws=num_draws,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+        guide_options=dict(guide_options or {}),
+    )
+    rows = load_data(chosen, data)
+    return run_request(chosen.bind(rows), rows, asked, out=out, progress=progress)
+
+
+def run_request(
+    model: Model,
+    data: Values,
+    asked: Request,
+    *,
+    frozen: Values | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+) -> Run:
+    """Carry out a request on a bound model.
+
+    Args:
+        frozen: parameters of the model that are held.
+    """
+    asked = asked.checked(model, data, frozen or {})
+    if out is not None and Path(out).exists():
+        raise UserError(f"output folder {str(out)!r} exists; name one that does not")
+    backends.get(asked.backend).check_device(asked.device)
+    starts = model.start(data, generator(asked.seed, "start 0"))
+    run = Run(model, data, asked, starts, frozen or {})
+    began = time.perf_counter()
+    run.program  # noqa: B018 built here, so that a guide that cannot serve the model says so first
+    run.seconds["build"] = time.perf_counter() - began
+    with Progress(asked.num_steps or 0, f"{model.name} {asked.backend}", shown=progress) as bar:
+        (_nuts if asked.method == "nuts" else _svi)(run, bar)
+    if out is not None:
+        run.save(out)
+    return run
+
+
+def _svi(run: Run, bar: Progress) -> None:
+    asked, program = run.request, run.program
+    steps, rate = int(asked.num_steps or 0), float(asked.learning_rate or 0)
+    began = time.perf_counter()
+    state = State.at(_best_start(run, steps, rate))
+    run.seconds["explore"] = time.perf_counter() - began
+    rates = cosine(rate, steps)
+    batches = epochs(len(next(iter(run.data.values()))), asked.batch_size, steps, asked.seed)
+    losses, compiling, began = np.full(steps, np.nan), 0.0, time.perf_counter()
+    for first, last in chunks(steps):
+        rows = None if batches is None else batches[first:last]
+        state, losses[first:last], seconds = program.learn(state, rates[first:last], rows, asked.seed)
+        compiling += seconds
+        bar.update(last, losses[last - 1])
+        if not np.isfinite(losses[first:last]).all():
+            _stop(run, state, losses, batches)
+    run.seconds |= {"compile": compiling, "learn": time.perf_counter() - began - compiling}
+    run.state, run.losses = state, losses
+    run.params = program.values(state)
+    if run.latents and asked.guide == "laplace":
+        run.params["globals.scale_tril"] = inverse_curvature(program.hessian(run.params))
+
+
+def _stop(run: Run, state: State, losses: np.ndarray, batches: np.ndarray | None) -> None:
+    """Raise the error of a loss that is not finite, with the last good state.
+
+    Raises:
+        FitError: always.
+    """
+    step = int(np.argmin(np.isfinite(losses)))
+    rows = None if batches is None else batches[step]
+    site = run.program.blame(state, rows, run.request.seed)
+    run.state, run.losses, run.params = state, losses[:step], run.program.values(state)
+    run.status = f"stopped: not finite at step {step + 1}, site {site!r}"
+    raise FitError(
+        f"{run.model.name}: the loss is not finite at step {step + 1} of {len(losses)}, at site {site!r}; "
+        "try a smaller learning_rate, or look at the data's scale",
+        step + 1,
+        site,
+        run,
+    )
+
+
+def _best_start(run: Run, steps: int, rate: float) -> np.ndarray:
+    """Climb from every restart side by side, and return where the best one came to; v of the start if one."""
+    program, count = run.program, int(run.request.restarts or 1)
+    if count == 1:
+        return starting_point(run, run.starts)
+    tried = (run.model.start(run.data, generator(run.request.seed, f"start {i}")) for i in range(count))
+    points = np.stack([starting_point(run, starts) for starts in tried])
+    ends, losses = program.explore(points, cosine(rate, steps))
+    good = np.isfinite(losses) & np.isfinite(ends).all(-1)
+    if not good.any():
+        return points[0]
+    return ends[int(np.argmin(np.where(good, losses, np.inf)))]
+
+
+def starting_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:
+    """Return v at a start: the model's params there, the guide's initial ones, its location there."""
+    program = run.program
+    values = {p.name: p.value for p in program.guide.parameters}
+    values |= {p.name: np.broadcast_to(starts[p.name].value, p.shape) for p in program.model_params}
+    if run.latents:
+        values["globals.loc"] = latent_point(run, starts)
+    return program.coordinates.vector(values)
+
+
+def latent_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:
+    """Return the global latents' start in the guide's coordinates."""
+    guide = run.program.guide
+    return guide.coordinates.vector({s.name: np.broadcast_to(starts[s.name].value, s.shape) for s in guide.latents})
+
+
+def _nuts(run: Run, bar: Progress) -> None:
+    asked = run.request
+    rng = generator(asked.seed, "chains")
+    places = (run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(asked.num_chains or 0))
+    starts = np.stack([latent_point(run, place) for place in places])
+    starts = starts + 0.5 * rng.standard_normal(starts.shape)
+    run.params = run.program.values(State.at(starting_point(run, run.starts)))
+    run.params = {name: v for name, v in run.params.items() if not name.startswith("globals.")}
+    began = time.perf_counter()
+    chains = run.program.nuts(run.params, starts, asked.num_warmup, asked.num_draws, asked.seed)
+    run.seconds |= {"draw": time.perf_counter() - began}
+    bad = next((name for name, values in chains.draws.items() if not np.isfinite(values).all()), None)
+    if bad:
+        run.status = f"stopped: draws of {bad!r} are not finite"
+        raise FitError(f"{run.model.name}: NUTS left draws of site {bad!r} that are not finite", 0, bad, run)
+    run.chains = chains
+
+
+def cosine(rate: float, steps: int) -> np.ndarray:
+    """Return the learning rate of each step: from `rate` to 0 along half a cosine (steps,).
+
+    >>> cosine(1.0, 2).tolist()
+    [1.0, 0.5]
+    """
+    return rate * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))
+
+
+def chunks(steps: int) -> list[tuple[int, int]]:
+    """Split steps into parts of equal length where that is possible, as each length compiles anew.
+
+    >>> chunks(400), chunks(7)
+    ([(0, 200), (200, 400)], [(0, 7)])
+    """
+    length = next((n for n in range(min(CHUNK, steps), 19, -1) if steps % n == 0), min(CHUNK, steps))
+    return [(first, min(first + length, steps)) for first in range(0, steps, length)]
+
+
+def epochs(rows: int, batch_size: int | None, steps: int, seed: int) -> np.ndarray | None:
+    """Return each step's rows (steps, batch_size): every epoch visits the rows in a new order.
+
+    Rows that do not fill a batch wait for the next epoch. None where a batch is all the rows.
+    """
+    if batch_size is None or batch_size == rows:
+        return None
+    rng, per_epoch = generator(seed, "rows"), rows // batch_size
+    count = -(-steps // per_epoch)
+    orders = [rng.permutation(rows)[: per_epoch * batch_size] for _ in range(count)]
+    return np.concatenate(orders).reshape(-1, batch_size)[:steps].astype(np.int32)
+
+
+def inverse_curvature(hessian: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor of a Hessian's inverse (d, d).
+
+    Raises:
+        UserError: the Hessian is not positive definite, so that the point is no maximum.
+    """
+    curvature = np.linalg.eigvalsh(np.asarray(hessian, dtype=np.float64))
+    if not curvature[0] > 0:
+        raise UserError(
+            f"guide 'laplace': the point found is no maximum (smallest curvature {curvature[0]:.3g}); "
+            "take more num_steps, or another guide"
+        )
+    return np.linalg.cholesky(np.linalg.inv(np.asarray(hessian, dtype=np.float64)))
+
+
+
+
+def refit(run: Run, **words: Any) -> Run:
+    """Fit another guide, or NUTS, on a run's frozen model; see `Run.refit`.
+
+    Raises:
+        UserError: a word that `zoo.fit` does not have, or the model has nothing left to infer.
+    """
+    known = {**Request().words(), "out": None, "progress": None}
+    for name in words:
+        if name not in known:
+            raise unknown("option", name, known, "refit")
+    if not run.latents and words.get("method", "svi") == "svi" and set(words) <= {"guide", "method", "progress"}:
+        raise UserError(
+            f"model {run.model.name!r} has no global latents, so there is no guide to refit; "
+            "give local=… or read run.posterior()"
+        )
+    before = run.request
+    changed = {n: v for n, v in words.items() if n not in {"out", "progress"}}
+    asked = Request(
+        **{
+            "backend": before.backend,
+            "seed": before.seed,
+            "device": before.device,
+            "dtype": before.dtype,
+            "local": before.local,
+            "num_draws": before.num_draws,
+            **changed,
+        }
+    )
+    return run_request(
+        run.model,
+        run.data,
+        asked,
+        frozen=run.model_params,
+        out=words.get("out"),
+        progress=bool(words.get("progress")),
+    )

@@ -1,0 +1,133 @@
+"""A run on disk: a JSON manifest, safetensors, and netCDF draws. Opening one never runs code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from guides.start import Start
+from zoo.backends.state import Chains, State
+from zoo.catalogue import model as find
+from zoo.errors import UserError
+from zoo.request import Request
+
+if TYPE_CHECKING:
+    from zoo.run import Run
+
+FORMAT = 1
+MANIFEST, PARAMS, OPTIMISER, DATA, DRAWS = "run.json", "params.safetensors", "optimiser.safetensors", "data.safetensors", "draws.nc"
+
+
+def array_hash(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a short hash of named arrays: their names, types, shapes and bytes.
+
+    >>> array_hash({"a": np.zeros(2)}) == array_hash({"a": np.zeros(2)})
+    True
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save(run: Run, folder: Path) -> Path:
+    """Write a run beside its final place, then rename it there whole.
+
+    Raises:
+        UserError: the folder exists.
+    """
+    from safetensors.numpy import save_file
+
+    from zoo.inference_data import write
+
+    if folder.exists():
+        raise UserError(f"output folder {str(folder)!r} exists; name one that does not")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        made = Path(beside) / "run"
+        made.mkdir()
+        (made / MANIFEST).write_text(json.dumps(manifest(run), indent=2, default=_plain) + "\n", encoding="utf-8")
+        save_file(_arrays(run.params), made / PARAMS)
+        save_file(_arrays(run.data), made / DATA)
+        starts = {f"start.{n}.{part}": getattr(s, part) for n, s in run.starts.items() for part in ("value", "spread")}
+        held = {f"frozen.{name}": v for name, v in run.frozen.items()}
+        moments = {part: getattr(run.state, part) for part in ("v", "mean", "square")} if run.state else {}
+        save_file(_arrays({"losses": run.losses, **moments, **starts, **held}), made / OPTIMISER)
+        if run.latents and run.status == "complete":
+            write(run, made / DRAWS)
+        made.rename(folder)
+    return folder
+
+
+def manifest(run: Run) -> dict[str, Any]:
+    """Return what the manifest says: what was asked, of what, by what, and how it ended."""
+    return {
+        "format": FORMAT,
+        "model": run.model.name,
+        "options": run.model.given,
+        "derived_options": run.model.derived,
+        "request": run.request.words(),
+        "status": run.status,
+        "steps": run.state.count if run.state else 0,
+        "seconds": run.seconds,
+        "data": {name: list(v.shape) for name, v in run.data.items()},
+        "data_hash": array_hash(run.data),
+        "model_hash": run.model_hash,
+        "versions": run.versions,
+    }
+
+
+def load(folder: Path, backend: str | None = None) -> Run:
+    """Read a run back; see `zoo.load_run`."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from zoo.inference_data import read_chains
+    from zoo.run import Run
+
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{str(folder)!r} is not a run: it has no {MANIFEST}; give a folder that zoo fit wrote")
+    try:
+        said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        params, data, rest = (load_file(folder / name) for name in (PARAMS, DATA, OPTIMISER))
+        if said["format"] != FORMAT:
+            raise UserError(f"run {str(folder)!r} has format {said['format']}, and this version reads {FORMAT}")
+        request = Request(**said["request"])
+    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"run {str(folder)!r} is damaged: {str(error).splitlines()[0]}; fit it again") from None
+    if array_hash(data) != said["data_hash"]:
+        raise UserError(f"run {str(folder)!r} is damaged: its data do not have the hash it was fitted with; fit it again")
+    names = {key.split(".", 1)[1].rsplit(".", 1)[0] for key in rest if key.startswith("start.")}
+    starts = {n: Start(rest[f"start.{n}.value"], rest[f"start.{n}.spread"]) for n in names}
+    frozen = {key.removeprefix("frozen."): v for key, v in rest.items() if key.startswith("frozen.")}
+    run = Run(
+        find(said["model"], **said["options"]).bind(data),
+        data,
+        replace(request, backend=backend or request.backend),
+        starts,
+        frozen,
+    )
+    run.params, run.losses, run.seconds, run.status = params, rest["losses"], said["seconds"], said["status"]
+    run.versions |= said["versions"]
+    if "v" in rest:
+        run.state = State(rest["v"], rest["mean"], rest["square"], said["steps"])
+    if run.method == "nuts" and (folder / DRAWS).is_file():
+        run.chains = Chains(*read_chains(folder / DRAWS))
+    return run
+
+
+def _arrays(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.ascontiguousarray(v) for name, v in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else str(value)

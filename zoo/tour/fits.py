@@ -1,0 +1,171 @@
+"""The tour's fits: what is to be learnt, learnt on every core, and what the page needs of each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zoo import backends, catalogue
+from zoo.compare.cells import measure
+from zoo.compare.reference import find
+from zoo.errors import UserError
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit.
+
+    Args:
+        chapter: whose it is.
+        model: name.
+        words: of `zoo.fit`, the backend, method and guide among them.
+        options: of the model.
+        data: a named data set; None is the card's first.
+        summarised: whether ArviZ's summary of its draws is wanted.
+    """
+
+    chapter: str
+    model: str
+    words: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    data: str | None = None
+    summarised: bool = False
+
+    @property
+    def method(self) -> str:
+        """The guide's name, or "nuts"."""
+        return "nuts" if self.words.get("method") == "nuts" else str(self.words.get("guide", "mean_field"))
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return str(self.words["backend"])
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.method}, {self.backend}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a task left, in plain arrays.
+
+    Args:
+        task: what was asked.
+        error: why it failed; the rest is empty then.
+        row: its numbers, named as in `zoo.compare`.
+        values: of the objective by step, nats, larger is better; empty for NUTS.
+        params: learnt parameters, constrained.
+        draws: global latent to draws with labels aligned, (draw, *shape).
+        summary: ArviZ's summary, a row a scalar.
+        log_likelihood: of the training data at the learnt parameters, in nats; None with global latents.
+    """
+
+    task: Task
+    error: str | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+    values: np.ndarray = field(default_factory=lambda: np.empty(0))
+    params: Mapping[str, np.ndarray] = field(default_factory=dict)
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    summary: Sequence[Mapping[str, Any]] = ()
+    log_likelihood: float | None = None
+
+
+def installed() -> list[str]:
+    """Return the backends that can be imported."""
+    found = []
+    for name in ("numpyro", "pyro"):
+        try:
+            backends.get(name)
+        except UserError:
+            continue
+        found.append(name)
+    return found
+
+
+def learn(tasks: Sequence[Task], jobs: int | None = None, progress: Progress | None = None) -> list[Fit]:
+    """Run every task, several at once, and return what they left, in their order.
+
+    Args:
+        tasks: what is to be learnt.
+        jobs: at once; default: one a core.
+        progress: called after each with (done, all, words); default: a bar on a terminal, else nothing.
+    """
+    from joblib import Parallel, cpu_count, delayed, parallel_config
+
+    num = min(jobs or cpu_count(), len(tasks))
+    fits: list[Fit] = []
+    shown = _bar(len(tasks)) if progress is None else nullcontext(progress)
+    cores = parallel_config(backend="loky", inner_max_num_threads=1) if num > 1 else parallel_config()
+    with shown as tell, cores:
+        for fit in Parallel(n_jobs=num, return_as="generator")(delayed(run)(t, num > 1) for t in tasks):
+            fits.append(fit)
+            tell(len(fits), len(tasks), str(fit.task))
+    return fits
+
+
+def run(task: Task, beside_others: bool = False) -> Fit:
+    """Run one task; what goes wrong is its error.
+
+    Args:
+        task: what is to be learnt.
+        beside_others: whether it shares the machine with others and should take one core.
+    """
+    from zoo.inference import fit
+    from zoo.inference_data import summary
+
+    if beside_others:
+        os.environ.setdefault(
+            "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        )
+    try:
+        model = catalogue.model(task.model, **task.options)
+        data = catalogue.load_data(model, task.data)
+        made = fit(model, data=data, seed=0, **task.words)
+        draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in made.relabelled.items()}
+        return Fit(
+            task,
+            row=measure(made, find(made.model, made.data)),
+            values=-np.asarray(made.losses, float) if task.method != "nuts" else np.empty(0),
+            params=made.params,
+            draws=draws,
+            summary=summary(made) if task.summarised else (),
+            log_likelihood=None if draws else float(np.sum(made.log_likelihood().value)),
+        )
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "")
+        return Fit(task, first if isinstance(error, ValueError) else f"{type(error).__name__}: {first}")
+
+
+def pick(fits: Sequence[Fit], **wanted: Any) -> list[Fit]:
+    """Return the fits that did not fail and whose method, backend, data or options are as wanted."""
+    return [f for f in fits if f.error is None and all(_has(f.task, k) == v for k, v in wanted.items())]
+
+
+def _has(task: Task, word: str) -> Any:
+    return getattr(task, word) if hasattr(task, word) else task.options.get(word)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("learning"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done, _, words: bar.update(task, completed=done, description=words)

@@ -1,0 +1,156 @@
+"""The tour's fourth chapter: the mixture with priors, exact on eight rows, beside NUTS on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import Any
+
+import numpy as np
+
+from zoo import catalogue
+from zoo.report import style
+from zoo.report.densities import Mixture, mixture, posterior
+from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section
+from zoo.tour import common
+from zoo.tour.common import GUIDES, TITLES, Chapter
+from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.gmm import AXES, contours
+
+NAME = "gmm_bayes"
+SMALL, WHOLE = "old_faithful_8", "old_faithful"
+SHOWN = "full_rank"
+
+
+def tasks(quick: bool) -> list[Task]:
+    """Return the chapter's fits."""
+    steps = {"num_steps": 600} if quick else {}
+    chains = {"num_warmup": 200, "num_draws": 250} if quick else {"num_warmup": 300, "num_draws": 500}
+    first = installed()[0]
+    nuts = {"method": "nuts", "backend": first, **chains}
+    full = {"covariance": "full"}
+    return [
+        Task(NAME, NAME, nuts, data=WHOLE, summarised=True),
+        *(Task(NAME, NAME, w, data=WHOLE) for w in common.grid(GUIDES, **steps)),
+        *(Task(NAME, NAME, w, full, WHOLE) for w in common.grid([SHOWN], **steps)),
+        *(Task(NAME, NAME, w, data=SMALL) for w in common.grid(GUIDES, **steps)),
+    ]
+
+
+def chapter(fits: Sequence[Fit]) -> Chapter:
+    """Return the chapter of its fits."""
+    model = catalogue.model(NAME)
+    data, small = model.data(WHOLE), model.data(SMALL)
+    bound = model.bind(data)
+    eight = model.bind(small)
+    evidence = float(eight.exact.evidence(small, **eight.options))
+    few, whole = [f for f in fits if f.task.data == SMALL], [f for f in fits if f.task.data == WHOLE]
+    diagonal = [f for f in whole if not f.task.options]
+    modes = f"log 2! = {log(2):.3f}"
+    blocks: list[Block | Columns] = [
+        *common.introduction(bound, data),
+        Figures(
+            [_panel(f, data["x"]) for f in pick(whole, method=SHOWN, backend=installed()[0])],
+            "The data and what was learnt",
+        ),
+        Figures(
+            [
+                common.curves(
+                    pick(diagonal, method=guide),
+                    None,
+                    "",
+                    "ELBO",
+                    f"{guide} on all 272 eruptions, diagonal covariances.",
+                )
+                for guide in ("mean_field", "flow")
+                if pick(diagonal, method=guide)
+            ],
+            "Learning",
+        ),
+        Figures(_marginals(diagonal), "The posterior, NUTS against guides"),
+        Prose(
+            "On eight of the rows the evidence is an exact sum over all 2⁸ allocations, and so every "
+            "guide's gap is known. "
+            "The posterior has 2! equal modes, one a labelling. A guide that sits on one of them can at "
+            "best reach the "
+            f"evidence less about {modes} nats: that much of its gap is no fault of its family.",
+            "Guide against guide, eight rows",
+        ),
+        common.guide_figures(
+            few,
+            {"exact": 0.0, "one mode": log(2)},
+            (
+                "Distance from the log evidence on eight rows; bars are two standard errors.",
+                "The guides' k̂ on eight rows.",
+            ),
+        ),
+        common.guide_table(few),
+        Prose(
+            "On all rows the evidence is not known. The ELBO is a lower bound of it, so a larger one is "
+            "closer.",
+            "Guide against guide, all rows",
+        ),
+        common.guide_figures(
+            diagonal, None, ("ELBO on 272 rows; bars are two standard errors.", "The guides' k̂ on 272 rows.")
+        ),
+        common.guide_table(diagonal),
+        *common.summaries(diagonal),
+        common.references(bound),
+    ]
+    section = Section(
+        NAME,
+        model.card.title,
+        model.card.lecture,
+        blocks,
+        "Old Faithful with priors: labels, modes, and guides",
+    )
+    return Chapter(
+        section, [common.best_row("log evidence of eight eruptions, and the best ELBO", evidence, few)]
+    )
+
+
+def _panel(fit: Fit, x: np.ndarray) -> Panel:
+    model = catalogue.model(NAME, **fit.task.options).bind({"x": x})
+    means = {name: np.asarray(values).mean(0) for name, values in fit.draws.items()}
+    if "corr" in means:
+        tril = np.mean(np.asarray(fit.draws["scale"])[..., None] * fit.draws["corr"], 0)
+        covariance, form = tril @ np.swapaxes(tril, -1, -2), "full"
+    else:
+        covariance, form = means["variance"][..., None] * np.eye(means["variance"].shape[-1]), "diagonal"
+    thinned = slice(None, None, max(1, len(fit.draws["weights"]) // 100))
+    draws = [
+        dict(zip(fit.draws, v, strict=True))
+        for v in zip(*(d[thinned] for d in fit.draws.values()), strict=True)
+    ]
+    shares = np.mean([model.exact.responsibilities(x, d, **model.options) for d in draws], 0)
+
+    def predictive(rows: np.ndarray) -> np.ndarray:
+        return np.logaddexp.reduce(
+            [model.exact.log_likelihood(rows, d, **model.options) for d in draws]
+        ) - log(len(draws))
+
+    caption = (
+        f"{form.capitalize()} covariances, {SHOWN} guide in {TITLES[fit.task.backend]}: responsibilities "
+        "and the contours of "
+        "the predictive density are averaged over the guide's draws; ellipses at the posterior means."
+    )
+    drawn = mixture(x, Mixture(means["loc"], covariance, shares), contours(x, predictive, 60), *AXES)
+    return Panel(style.svg(drawn, caption), caption)
+
+
+def _marginals(fits: Sequence[Fit]) -> list[Panel]:
+    shown = [f for f in pick(fits, backend=installed()[0]) if f.task.method != "delta"]
+    panels = []
+    for label, density, value in (
+        ("share of short eruptions", "density", lambda d, k: d["weights"][:, k]),
+        ("mean duration of short eruptions (min)", "density (1/min)", lambda d, k: d["loc"][:, k, 0]),
+    ):
+        draws: dict[str, Any] = {}
+        for f in shown:
+            short = int(np.asarray(f.draws["loc"]).mean(0)[:, 0].argmin())
+            draws[f.task.method] = np.asarray(value(f.draws, short))
+        caption = (
+            f"{label[0].upper()}{label[1:]}, labels aligned: guides against NUTS, {TITLES[installed()[0]]}."
+        )
+        panels.append(Panel(style.svg(posterior(draws, None, label, density), caption), caption))
+    return panels
