@@ -21,6 +21,11 @@ MAIN := .venv/.installed
 # Each leg has one backend alone.
 NUMPYRO := .venv-numpyro/.installed
 PYRO := .venv-pyro/.installed
+# Most of a test's time is compiling, on one core each.
+PARALLEL := --numprocesses 2 --dist worksteal
+# What a user of one backend does; and, in the leg with newer libraries, all that touches ArviZ.
+PYRO_LEG := tests/test_floors.py tests/zoo/backends/test_missing.py tests/zoo/test_cli.py tests/zoo/models
+NUMPYRO_LEG := $(PYRO_LEG) tests/zoo/test_inference_data.py tests/zoo/test_diagnose.py tests/zoo/test_estimators.py
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -55,10 +60,10 @@ tour: $(MAIN)
 test: python312 test-main test-legs
 
 test-main: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-quick: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 lint: $(MAIN)
 	$(BIN)/ruff check .
@@ -72,10 +77,10 @@ format: $(MAIN)
 test-legs: leg-numpyro leg-pyro
 
 leg-numpyro: $(NUMPYRO)
-	ZOO_TEST_BACKENDS=numpyro .venv-numpyro/bin/python -m pytest -m "not slow"
+	ZOO_TEST_BACKENDS=numpyro .venv-numpyro/bin/python -m pytest $(PARALLEL) -m "not slow" $(NUMPYRO_LEG)
 
 leg-pyro: $(PYRO)
-	ZOO_TEST_BACKENDS=pyro .venv-pyro/bin/python -m pytest -m "not slow"
+	ZOO_TEST_BACKENDS=pyro .venv-pyro/bin/python -m pytest $(PARALLEL) -m "not slow" $(PYRO_LEG)
 
 clean:
 	rm -rf .venv .venv-numpyro .venv-pyro build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -64,7 +64,7 @@ def _positive_ordered(_: Support, u: Array) -> tuple[Array, Array]:
 
 def _corr_cholesky(_: Support, u: Array) -> tuple[Array, Array]:
     size = round((1 + np.sqrt(1 + 8 * u.shape[-1])) / 2)
-    log_left = 2 * (LOG_2 - u - jax.nn.softplus(-2 * u))
+    log_left = 2 * (LOG_2 - u + jax.nn.log_sigmoid(2 * u))  # log(1 - r²), exact in the tails
     r, ell = _fill(jnp.tanh(u), size), _fill(log_left, size)
     before = jnp.cumsum(ell, -1) - ell
     value = (r + jnp.eye(size, dtype=u.dtype)) * jnp.exp(before / 2)

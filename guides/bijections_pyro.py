@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid
 
 from guides.bijections import LOG_2, tril_index
 from guides.sites import Support
@@ -64,7 +64,7 @@ def _positive_ordered(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
 
 def _corr_cholesky(_: Support, u: Tensor) -> tuple[Tensor, Tensor]:
     size = round((1 + np.sqrt(1 + 8 * u.shape[-1])) / 2)
-    log_left = 2 * (LOG_2 - u - softplus(-2 * u))
+    log_left = 2 * (LOG_2 - u + logsigmoid(2 * u))  # log(1 - r²), exact in the tails
     r, ell = _fill(torch.tanh(u), size), _fill(log_left, size)
     before = torch.cumsum(ell, -1) - ell
     value = (r + torch.eye(size, dtype=u.dtype, device=u.device)) * torch.exp(before / 2)

@@ -20,7 +20,12 @@ from guides.sites import TracedSite, count_rows, global_latents, local_latents, 
 from guides.start import Start
 from guides.trace_numpyro import constraint, sites
 
-AUXILIARY = {"is_auxiliary": True}
+
+
+class DeltaTraceELBO(Trace_ELBO):
+    """`Trace_ELBO` that `SVI` lets serve discrete sites: the guide's Delta carries the density they need."""
+
+    can_infer_discrete = True
 
 
 class Guide:
@@ -61,6 +66,7 @@ class Guide:
         free = [s for s in self.sites if s.name not in frozen]
         check_served(name, self.family, free, data_plate)
         self.latents = global_latents(self.sites, data_plate)
+        self.local_latents = local_latents(self.sites, data_plate)
         self.coordinates = Coordinates(self.latents, starts)
         self.parameters = guide_parameters(self.family, self.coordinates.size, seed, self.options)
         size = self.coordinates.size
@@ -78,7 +84,7 @@ class Guide:
                 standard = dist.Normal(0.0, 1.0).expand([self.noise_size]).to_event(1)
                 noise = numpyro.sample("_noise", standard, infer=AUXILIARY)
             values = self._emit_globals(own, noise)
-        if not self.treatment.enumerated and local_latents(self.sites, self.data_plate):
+        if self.local_latents:
             held = {p.name: self._param(p) for p in params(self.sites)}
             self._emit(self, args, kwargs, {**held, **values})
         return values
@@ -122,8 +128,9 @@ class Guide:
 
     def objective(self, num_particles: int = 1) -> Any:
         """Return the ELBO that suits the guide: enumerating where the model's latents are summed out."""
-        enumerates = self.treatment.enumerated and local_latents(self.sites, self.data_plate)
-        return (TraceEnum_ELBO if enumerates else Trace_ELBO)(num_particles=num_particles)
+        enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.local_latents)
+        elbo = TraceEnum_ELBO if enumerates else DeltaTraceELBO if self.local_latents else Trace_ELBO
+        return elbo(num_particles=num_particles)
 
     def trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
         """Return the model's sites with these data, which may be a batch or other rows."""

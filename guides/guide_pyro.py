@@ -61,6 +61,7 @@ class Guide:
         free = [s for s in self.sites if s.name not in frozen]
         check_served(name, self.family, free, data_plate)
         self.latents = global_latents(self.sites, data_plate)
+        self.local_latents = local_latents(self.sites, data_plate)
         self.coordinates = Coordinates(self.latents, starts)
         self.parameters = guide_parameters(self.family, self.coordinates.size, seed, self.options)
         size = self.coordinates.size
@@ -78,7 +79,7 @@ class Guide:
                 standard = dist.Normal(torch.zeros(()), 1.0).expand([self.noise_size]).to_event(1)
                 noise = pyro.sample("_noise", standard, infer=AUXILIARY)
             values = self._emit_globals(own, noise)
-        if not self.treatment.enumerated and local_latents(self.sites, self.data_plate):
+        if self.local_latents:
             held = {p.name: self._param(p) for p in params(self.sites)}
             self._emit(self, args, kwargs, {**held, **values})
         return values
@@ -122,7 +123,7 @@ class Guide:
 
     def objective(self, num_particles: int = 1) -> Any:
         """Return the ELBO that suits the guide: enumerating where the model's latents are summed out."""
-        enumerates = self.treatment.enumerated and local_latents(self.sites, self.data_plate)
+        enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.local_latents)
         nesting = max((-p.dim for s in self.sites for p in s.plates), default=0)
         elbo = TraceEnum_ELBO if enumerates else Trace_ELBO
         return elbo(num_particles=num_particles, max_plate_nesting=nesting, vectorize_particles=False)

@@ -124,8 +124,12 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 
 
 def choices(traced: tuple[TracedSite, ...], data_plate: str) -> list[dict[str, Any]]:
-    """List every combination of the discrete local latents' values, each held constant over its site."""
-    shapes = {s.name: s.shape for s in local_latents(traced, data_plate)}
+    """List every combination of the discrete local latents' values, one value for all rows.
+
+    The arrays have length 1 along each plate and broadcast, as enumeration's do: what a model computes from
+    them, such as a component's Cholesky factor, is then computed once and not once a row.
+    """
+    shapes = {s.name: (1,) * len(s.shape) for s in local_latents(traced, data_plate)}
     return [{name: jnp.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pyro import get_param_store
 from pyro.distributions import constraints
 from pyro.poutine import block, trace
 from pyro.poutine.messenger import Messenger
@@ -43,7 +44,7 @@ def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tup
         model: the model function.
         args, kwargs: what it is called with; observed arrays must be among them.
     """
-    with block(), torch.random.fork_rng(), torch.no_grad():
+    with block(), get_param_store().scope(), torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         nodes = trace(model).get_trace(*args, **kwargs).nodes
     return tuple(_site(node) for node in nodes.values() if node["type"] == "param" or is_sample(node))
@@ -145,8 +146,12 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 
 
 def choices(traced: tuple[TracedSite, ...], data_plate: str) -> list[dict[str, Any]]:
-    """List every combination of the discrete local latents' values, each held constant over its site."""
-    shapes = {s.name: s.shape for s in local_latents(traced, data_plate)}
+    """List every combination of the discrete local latents' values, one value for all rows.
+
+    The arrays have length 1 along each plate and broadcast, as enumeration's do: what a model computes from
+    them, such as a component's Cholesky factor, is then computed once and not once a row.
+    """
+    shapes = {s.name: (1,) * len(s.shape) for s in local_latents(traced, data_plate)}
     return [{name: torch.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate)]
 
 

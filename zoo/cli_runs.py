@@ -23,32 +23,51 @@ if TYPE_CHECKING:
 
 def facts(run: Run) -> dict[str, str]:
     """Return what a fit found, in words."""
-    rows = len(next(iter(run.data.values())))
-    words = {"guide": run.guide, "local": str(run.local or "—")}
-    if run.method == "nuts":
-        words = {"local": words["local"]}
-    found = {"learnt by": f"{run.method} in {run.backend}, seed {run.seed}", **words}
-    if run.method == "svi":
-        elbo = run.elbo()
-        if elbo is None:
-            found["log joint"] = f"{number(run.log_joint())} nats; a guide of points has no ELBO"
-        else:
-            found["ELBO"] = (
-                f"{estimate(elbo.value, elbo.error)} nats, {number(elbo.value / rows)} a row of {rows}"
-            )
-    evidence = run.evidence()
-    if evidence is not None:
-        found["evidence"] = (
-            f"{estimate(float(evidence.value), float(evidence.error))} nats, {evidence.method}"
-        )
-        gap = run.gap() if run.method == "svi" else None
-        if gap is not None:
-            found["gap"] = f"{estimate(float(gap.value), float(gap.error))} nats ({gap.method})"
-    k_hat = run.k_hat() if run.method == "svi" else None
-    if k_hat is not None:
-        found["k-hat"] = f"{k_hat:.2f}: {k_hat_note(k_hat)}"
+    how = f"{run.method} in {run.backend}, seed {run.seed}"
+    found = {"learnt by": how if run.method == "nuts" else f"{how}, {run.request.num_steps} steps"}
+    if run.latents and run.method == "svi":
+        found["guide"] = f"{run.guide}, {run.num_parameters} parameters in all"
+    if run.local:
+        found["local"] = str(run.local)
+    found |= bounds(run) if run.latents and run.method == "svi" else {}
+    if not run.latents:
+        each = np.asarray(run.log_likelihood().value)
+        found["log-likelihood"] = f"{number(each.sum())} nats, {number(each.mean())} a row of {len(each)}"
     found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
     return found
+
+
+def bounds(run: Run) -> dict[str, str]:
+    """Return what is to be said of a guide: its ELBO, the gap to the evidence, its k̂."""
+    rows = len(next(iter(run.data.values())))
+    elbo, evidence, gap, k_hat = run.elbo(), run.evidence(), run.gap(), run.k_hat()
+    if elbo is None:
+        return {"log joint": f"{number(run.log_joint())} nats; a guide of points has no ELBO"}
+    found = {"ELBO": f"{estimate(elbo.value, elbo.error)} nats, {number(elbo.value / rows)} a row of {rows}"}
+    if evidence is not None:
+        found["evidence"] = f"{number(float(evidence.value))} nats, {evidence.method}"
+    if gap is not None:
+        found["gap"] = f"{estimate(float(gap.value), float(gap.error))} nats"
+    if run.gap_note():
+        found["note"] = f"the gap {run.gap_note()}"
+    if k_hat is not None:
+        found["k-hat"] = f"{k_hat:.2f}: {k_hat_note(k_hat)}"
+    return found
+
+
+def learnt(run: Run) -> dict[str, str]:
+    """Return the model's parameters, and the mean ± sd of its global latents, labels aligned."""
+    found = {name: array(value) for name, value in run.params.items() if not name.startswith("globals.")}
+    for name, draws in run.relabelled.items():
+        pooled = np.asarray(draws, dtype=np.float64).reshape(-1, *draws.shape[2:])
+        found[name] = f"{array(pooled.mean(0))} ± {array(pooled.std(0))}"
+    return found
+
+
+def array(value: Any) -> str:
+    """Write an array on one line, long ones cut in the middle."""
+    text = np.array2string(np.asarray(value), precision=5, separator=", ", threshold=60, suppress_small=True)
+    return " ".join(text.split())
 
 
 def print_facts(found: Mapping[str, str]) -> None:
@@ -59,9 +78,7 @@ def print_facts(found: Mapping[str, str]) -> None:
 
 def print_fit(run: Run, folder: Path) -> None:
     """Print what a fit found and where its run is."""
-    print_facts({"model": run.model.name, **facts(run)})
-    for name, value in run.params.items():
-        emit(f"{name} = {np.array2string(np.asarray(value), precision=6, separator=', ', threshold=60)}")
+    print_facts({"model": run.model.name, **facts(run), **learnt(run)})
     emit(f"\n{folder}")
 
 

@@ -146,7 +146,7 @@ def _groups(
         return not wanted or any(name in wanted for name in names)
 
     def pack(arrays: Mapping[str, np.ndarray], known: Mapping[str, Site], lead: tuple[str, ...]) -> dict:
-        shapes = {name: known[name].shape for name in arrays if name in known}
+        shapes = {name: site.shape for name, site in known.items() if name in arrays}
         return {n: (lead + dims, _checked(arrays[n], n, dims, lead, sizes)) for n, dims in shapes.items()}
 
     found: dict[str, dict] = {}

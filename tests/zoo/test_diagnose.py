@@ -112,8 +112,8 @@ def test_the_share_above_counts_ties_half() -> None:
 @pytest.mark.parametrize(
     ("method", "names"),
     [
-        ("nuts", {"forest", "trace", "rank", "pair", "pareto-k", "replicated-x"}),
-        ("svi", {"forest", "pair", "pareto-k", "replicated-x"}),
+        ("nuts", {"forest-loc", "forest-scale", "trace", "rank", "pair", "pareto-k", "replicated-x"}),
+        ("svi", {"forest-loc", "forest-scale", "pair", "pareto-k", "replicated-x"}),
     ],
 )
 def test_every_plot_is_written(method: Any, names: set[str], tmp_path: Any) -> None:

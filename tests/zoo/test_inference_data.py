@@ -103,6 +103,20 @@ def test_it_survives_the_disk(tmp_path):
     assert float(az.rhat(back["posterior"]["weights"].values[..., 0])) == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.parametrize("exchangeable", ["component", ""])
+def test_written_chains_are_read_back_as_they_came(tmp_path, exchangeable):
+    run = fake_run("nuts", num_chains=2)
+    run.model.card = fake_card(exchangeable=exchangeable)
+    if not exchangeable:
+        run.relabelled = run.draws
+    m.write(run, tmp_path / "draws.nc")
+    draws, stats = m.read_chains(tmp_path / "draws.nc")
+    assert draws.keys() == run.draws.keys()
+    assert stats.keys() == run.sample_stats.keys()
+    for name, values in (run.draws | run.sample_stats).items():
+        np.testing.assert_array_equal((draws | stats)[name], values)
+
+
 def test_no_raw_group_without_exchangeable_labels_and_no_posterior_without_latents():
     run = fake_run()
     run.model.card = fake_card(exchangeable="")

@@ -30,7 +30,8 @@ def _scope(dtype: str, device: str) -> Iterator[None]:
     torch.set_default_dtype(getattr(torch, dtype))
     try:
         with torch.device(device), torch.random.fork_rng(), pyro.validation_enabled(False):
-            yield
+            with pyro.get_param_store().scope():  # another fit's parameters would be this one's start
+                yield
     finally:
         torch.set_default_dtype(before)
 

@@ -63,8 +63,8 @@ class Comparison:
     def text(self) -> str:
         """Return a plain table of `summary`, with notes below it."""
         table = lines(self.summary)
-        source = self.reference or "none is known for these data and options"
-        table += ["", f"off by: worst scalar of the posterior, in posterior sds of the reference ({source})"]
+        if self.reference:
+            table += ["", f"off by: the worst scalar, in posterior sds of the reference ({self.reference})"]
         for row in self.summary:
             name = "/".join(str(row[key]) for key in KEYS[:-1] if row[key])
             table += [f"{name}: {note}" for note in row["notes"]]

@@ -13,6 +13,7 @@ from zoo import catalogue
 from zoo.compare.reference import Reference, deviations
 from zoo.estimators import k_hat_note
 from zoo.inference import fit
+from zoo.request import NO_GLOBALS
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -58,6 +59,7 @@ def cell(
     if alone:
         _take_one_core()
     row: dict[str, Any] = {key: words.get(key) for key in KEYS} | dict.fromkeys(NUMBERS)
+    row["guide"] = row["guide"] or NO_GLOBALS
     try:
         run = fit(catalogue.model(name, **options), data=data, **words)
         return row | measure(run, reference) | {"local": words.get("local")}

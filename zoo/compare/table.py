@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.compare.cells import KEYS
 
+NOTHING = "—"
 # Over seeds: the mean, or the worst for what a reader must not be spared.
 _WORST = ("k_hat", "worst_mean_error", "worst_sd_error")
 _MEANS = ("elbo", "evidence", "gap", "num_parameters", "num_steps", "seconds_compile", "seconds_learn")
@@ -21,7 +22,7 @@ _HEADINGS = {
     "elbo": "ELBO",
     "elbo_sd": "sd over seeds",
     "gap": "gap",
-    "k_hat": "k̂",
+    "k_hat": "k-hat",
     "worst_mean_error": "mean off by",
     "worst_sd_error": "sd off by",
     "num_parameters": "parameters",
@@ -66,9 +67,11 @@ def _shown(row: Mapping[str, Any]) -> Iterator[str]:
         if column == "fits" and row["failed"]:
             yield f"{value} of {value + row['failed']}"
         elif value is None:
-            yield "—"
+            yield NOTHING
         elif error is not None:
             yield f"{value:.4f} ± {error:.4f}"
+        elif column == "elbo_sd":
+            yield f"{value:.2g}"
         elif isinstance(value, float):
             yield f"{value:.0f}" if column.startswith("num_") else f"{value:.2f}"
         else:
@@ -76,7 +79,8 @@ def _shown(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def lines(summary: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return summary rows as lines with columns aligned, the headings first."""
+    """Return summary rows as lines with columns aligned, the headings first; empty columns are left out."""
     rows = [list(_HEADINGS.values()), *(list(_shown(row)) for row in summary)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    columns = [column for column in zip(*rows, strict=True) if set(column[1:]) != {NOTHING}]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 8  # a pair plot of more scalars is too small to read
 NUM_CURVES = 40
+WIDEST = 1800  # pixels
 
 
 def plots(run: Run, diagnosis: Diagnosis, folder: Path) -> list[Path]:
@@ -45,12 +47,16 @@ def arviz_plots(run: Run, diagnosis: Diagnosis, folder: Path) -> Iterator[Path]:
     """Write ArviZ's plots of the posterior, labels aligned; trace and rank plots are for chains."""
     az = arviz()
     data = inference_data(run, groups=("posterior", "sample_stats"))
-    chosen: dict[str, Callable[[], Any]] = {"forest": lambda: az.plot_forest(data)}
+    sites = dict.fromkeys(row["site"] for row in diagnosis.summary)
+    # One forest a site: sites differ in unit and scale.
+    chosen: dict[str, Callable[[], Any]] = {
+        f"forest-{site}": partial(az.plot_forest, data, var_names=[site]) for site in sites
+    }
     if run.method == "nuts":
-        chosen |= {"trace": lambda: az.plot_trace(data), "rank": lambda: az.plot_rank(data)}
+        chosen |= {"trace": partial(az.plot_trace, data), "rank": partial(az.plot_rank, data)}
     names = few_scalars(diagnosis)
     if sum(row["site"] in names for row in diagnosis.summary) > 1:
-        chosen["pair"] = lambda: az.plot_pair(data, var_names=names)
+        chosen["pair"] = partial(az.plot_pair, data, var_names=names)
     for name, draw in chosen.items():
         yield _save_arviz(draw, folder / f"{name}.png")
 
@@ -112,7 +118,8 @@ def _save_arviz(draw: Callable[[], Any], path: Path) -> Path:
         made = draw()
         if arviz().__version__.startswith("0."):
             plt.gcf().tight_layout()
-            plt.gcf().savefig(path, dpi=120, bbox_inches="tight")
+            dpi = min(120, WIDEST / plt.gcf().get_figwidth())
+            plt.gcf().savefig(path, dpi=dpi, bbox_inches="tight")
         else:
             made.savefig(path)
         plt.close("all")

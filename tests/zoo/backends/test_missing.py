@@ -16,8 +16,11 @@ ABSENT = [name for name in LIBRARY if name not in HERE]
 
 BLOCK = """
 import sys
-for name in {names!r}:
-    sys.modules[name] = None
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name in {names!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+sys.meta_path.insert(0, Absent())
 """
 
 

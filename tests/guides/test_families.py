@@ -1,0 +1,118 @@
+"""Every family in the folder, in each backend: its density, its gradients, its parity."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+import guides
+from guides.families import family, generator
+from guides.sites import TracedSite
+
+SIZE = 3
+FAMILIES = guides.names()
+
+
+def moved(name: str, size: int = SIZE, **options: Any) -> dict[str, np.ndarray]:
+    """Return a family's parameters, moved off their start, at which many gradients are zero by symmetry."""
+    sites = family(name).initial(size, generator(0, name), **options)
+    rng = np.random.default_rng(1)
+    return {s.name: at(s, 0.3 * rng.standard_normal(s.shape)) for s in sites}
+
+
+def at(site: TracedSite, noise: np.ndarray) -> np.ndarray:
+    assert site.value is not None
+    if site.support.word == "positive":
+        return site.value * np.exp(noise)
+    return site.value + (np.tril(noise, -1) if site.support.word == "lower_cholesky" else noise)
+
+
+def draw(name: str, lib: Any, params: dict[str, Any], noise: Any) -> Any:
+    return import_module(f"guides.families.{name}.guide_{lib.name}").draw(params, noise)
+
+
+@pytest.fixture
+def noise(request) -> np.ndarray:
+    return np.random.default_rng(2).standard_normal(16)
+
+
+@pytest.mark.parametrize("name", [f for f in FAMILIES if family(f).elbo and f not in {"low_rank", "laplace"}])
+@pytest.mark.parametrize("size", [1, SIZE])
+def test_log_q_is_the_noise_density_less_the_log_jacobian(name, size, lib, noise):
+    params = {k: lib.array(v) for k, v in moved(name, size).items()}
+    e, step = noise[:size], 1e-5
+    v, log_q = draw(name, lib, params, lib.array(e))
+    ends = [[lib.numpy(draw(name, lib, params, lib.array(e + s * step * i))[0]) for s in (1, -1)] for i in np.eye(size)]
+    jacobian = np.stack([(up - down) / (2 * step) for up, down in ends])
+    expected = -0.5 * (e**2 + np.log(2 * np.pi)).sum() - np.linalg.slogdet(jacobian)[1]
+    assert float(lib.numpy(log_q)) == pytest.approx(expected, rel=1e-7)  # central differences
+
+
+def test_low_rank_is_a_normal_of_that_covariance(lib, noise):
+    params = moved("low_rank", rank=2)
+    v, log_q = draw("low_rank", lib, {k: lib.array(p) for k, p in params.items()}, lib.array(noise[: SIZE + 2]))
+    covariance = np.diag(params["scale"] ** 2) + params["cov_factor"] @ params["cov_factor"].T
+    off = lib.numpy(v) - params["loc"]
+    expected = -0.5 * (off @ np.linalg.solve(covariance, off) + np.linalg.slogdet(2 * np.pi * covariance)[1])
+    assert float(lib.numpy(log_q)) == pytest.approx(expected, rel=1e-10)
+
+
+def test_laplace_is_a_point_until_it_has_its_curvature(lib, noise):
+    params = {"loc": lib.array(noise[:SIZE])}
+    v, log_q = draw("laplace", lib, params, lib.array(noise[3:6]))
+    np.testing.assert_array_equal(lib.numpy(v), noise[:SIZE])
+    assert float(lib.numpy(log_q)) == 0.0
+    full = {**params, "scale_tril": lib.array(0.2 * np.eye(SIZE))}
+    assert float(lib.numpy(draw("laplace", lib, full, lib.array(noise[3:6]))[1])) != 0.0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.needs("pyro")
+def test_gradients_reach_every_parameter(name):
+    import torch
+
+    params = {k: torch.tensor(v, requires_grad=True) for k, v in moved(name).items()}
+    noise = torch.as_tensor(np.random.default_rng(3).standard_normal((4, 8)))[:, : family(name).noise_size(SIZE)]
+    module = import_module(f"guides.families.{name}.guide_pyro")
+    total = sum((v**3).sum() + log_q**2 for v, log_q in (module.draw(params, e) for e in noise))
+    total.backward()
+    for key, value in params.items():
+        assert value.grad is not None, key
+        assert value.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("size", [1, 2, SIZE])
+@pytest.mark.needs("pyro", "numpyro")
+def test_the_same_parameters_and_noise_give_the_same_draw(name, size):
+    from zoo import backends
+
+    noise, params = np.random.default_rng(4).standard_normal(family(name).noise_size(size)), moved(name, size)
+    found = []
+    for backend in ("pyro", "numpyro"):
+        with backends.get(backend).precision("float64"):
+            array = import_module("torch").as_tensor if backend == "pyro" else import_module("jax.numpy").asarray
+            module = import_module(f"guides.families.{name}.guide_{backend}")
+            v, log_q = module.draw({k: array(p) for k, p in params.items()}, array(noise))
+            found.append((np.asarray(v), float(log_q)))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-11)
+
+
+def test_the_flow_bends_what_an_affine_map_cannot(lib):
+    """In one dimension the spline makes the density other than normal: its kurtosis moves."""
+    params = {k: lib.array(v) for k, v in moved("flow", 1).items()}
+    e = np.random.default_rng(6).standard_normal(4000)
+    v = np.array([float(lib.numpy(draw("flow", lib, params, lib.array(x[None]))[0])[0]) for x in e[:400]])
+    fitted = np.polynomial.Polynomial.fit(e[:400], v, 1)(e[:400])
+    assert np.abs(v - fitted).max() > 0.01 * v.std()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [("low_rank", {"rank": 0}, "rank 0"), ("low_rank", {"rank": 9}, "rank 9")],
+)
+def test_an_option_out_of_range_is_refused(name, options, words):
+    with pytest.raises(guides.GuideError, match=words):
+        family(name).initial(SIZE, generator(0, name), **options)
