@@ -57,9 +57,7 @@ def backends_of_item(item: pytest.Item) -> set[str]:
     callspec = getattr(item, "callspec", None)
     for name, value in callspec.params.items() if callspec else ():
         if name != "missing":
-            used |= {
-                word for word in LIBRARY if value == word or (isinstance(value, tuple) and word in value)
-            }
+            used |= {word for word in LIBRARY if value == word or (isinstance(value, tuple) and word in value)}
     return used
 
 

@@ -66,9 +66,7 @@ def main(name: str, settings: dict[str, Any] = SETTINGS) -> Path | None:
     }
     path = Path(zoo.model(name).exact.__file__).with_name(FILE)
     part = path.with_name(f".{FILE}.part")
-    part.write_text(
-        json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    part.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(part, path)
     return path
 
@@ -97,9 +95,7 @@ def case(run: Run) -> dict[str, Any]:
         "max_r_hat": max(row["r_hat"] for row in rows),
         "min_ess_bulk": min(row["ess_bulk"] for row in rows),
         "min_ess_tail": min(row["ess_tail"] for row in rows),
-        "diverging": float(np.mean(run.sample_stats["diverging"]))
-        if "diverging" in run.sample_stats
-        else 0.0,
+        "diverging": float(np.mean(run.sample_stats["diverging"])) if "diverging" in run.sample_stats else 0.0,
     }
     good = checks["max_r_hat"] < MAX_R_HAT and checks["diverging"] <= MAX_DIVERGING
     if not good or min(checks["min_ess_bulk"], checks["min_ess_tail"]) < MIN_ESS:

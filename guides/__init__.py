@@ -79,9 +79,7 @@ def build(
     except ModuleNotFoundError as error:
         if error.name not in BACKENDS[backend]:
             raise
-        raise GuideError(
-            f'backend {backend!r} is not installed: pip install "ppl-zoo[{backend}]"'
-        ) from None
+        raise GuideError(f'backend {backend!r} is not installed: pip install "ppl-zoo[{backend}]"') from None
     args, kwargs = split(data)
     check_call(model, args, kwargs)
     return module.Guide(

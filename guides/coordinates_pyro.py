@@ -43,7 +43,9 @@ class Coordinates(Layout):
         place = v.dtype, v.device
         if place not in self._constants:
             arrays = [(b.origin, b.spread, b.log_spread) for b in self.blocks]
-            self._constants[place] = [tuple(torch.as_tensor(a, dtype=v.dtype, device=v.device) for a in three) for three in arrays]
+            self._constants[place] = [
+                tuple(torch.as_tensor(a, dtype=v.dtype, device=v.device) for a in three) for three in arrays
+            ]
         return self._constants[place]
 
     def values(self, v: Tensor) -> dict[str, Tensor]:

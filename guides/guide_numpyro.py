@@ -20,6 +20,7 @@ from guides.sites import TracedSite, count_rows, global_latents, local_latents, 
 from guides.start import Start
 from guides.trace_numpyro import constraint, sites
 
+AUXILIARY = {"is_auxiliary": True}
 
 
 class DeltaTraceELBO(Trace_ELBO):
@@ -144,4 +145,3 @@ class Guide:
 
 def _unprefixed(own: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in own.items()}
-

@@ -85,7 +85,11 @@ class Guide:
         return values
 
     def _param(self, site: TracedSite) -> Any:
-        return pyro.param(site.name, torch.tensor(site.value).to(torch.get_default_dtype()), constraint=constraint(site.support))
+        return pyro.param(
+            site.name,
+            torch.tensor(site.value).to(torch.get_default_dtype()),
+            constraint=constraint(site.support),
+        )
 
     def _emit_globals(self, own: Mapping[str, Any], noise: Any) -> dict[str, Any]:
         v, log_q = self._draw(_unprefixed(own), noise)
@@ -140,4 +144,3 @@ class Guide:
 
 def _unprefixed(own: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(PREFIX): value for name, value in own.items()}
-

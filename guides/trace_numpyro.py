@@ -38,8 +38,7 @@ def _site(node: dict[str, Any], plates: dict[str, Any]) -> TracedSite:
         return TracedSite(name, "param", value.shape, value.ndim, _support(constraint), value=value)
     fn = node["fn"]
     frames = tuple(
-        Plate(f.name, plates[f.name]["args"][0], f.dim)
-        for f in sorted(node["cond_indep_stack"], key=lambda f: f.dim)
+        Plate(f.name, plates[f.name]["args"][0], f.dim) for f in sorted(node["cond_indep_stack"], key=lambda f: f.dim)
     )
     discrete = fn.support.is_discrete
     return TracedSite(

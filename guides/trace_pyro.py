@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pyro import get_param_store
 from pyro.distributions import constraints
+from pyro.distributions.util import scale_and_mask
 from pyro.poutine import block, trace
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.subsample_messenger import _Subsample
@@ -63,8 +64,7 @@ def _site(node: Mapping[str, Any]) -> TracedSite:
         return TracedSite(name, "param", value.shape, value.ndim, _support(constraint), value=value)
     fn = node["fn"]
     frames = tuple(
-        Plate(f.name, f.full_size or f.size, f.dim)
-        for f in sorted(node["cond_indep_stack"], key=lambda f: f.dim)
+        Plate(f.name, f.full_size or f.size, f.dim) for f in sorted(node["cond_indep_stack"], key=lambda f: f.dim)
     )
     return TracedSite(
         name,
@@ -80,7 +80,11 @@ def _site(node: Mapping[str, Any]) -> TracedSite:
 
 
 def _family(fn: Any) -> str:
-    while hasattr(fn, "base_dist") and type(fn).__name__ in {"Independent", "MaskedDistribution", "ExpandedDistribution"}:
+    while hasattr(fn, "base_dist") and type(fn).__name__ in {
+        "Independent",
+        "MaskedDistribution",
+        "ExpandedDistribution",
+    }:
         fn = fn.base_dist
     return type(fn).__name__
 
@@ -142,7 +146,8 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
         nodes = trace(Hold(values)(model)).get_trace(*args, **kwargs).nodes
     drawn = {name: n for name, n in nodes.items() if is_sample(n)}
     require_values((name for name, n in drawn.items() if not n["is_observed"]), values)
-    return {name: n["fn"].log_prob(n["value"]) for name, n in drawn.items()}
+    # Pyro's `mask` handler marks the statement and leaves its distribution as it is.
+    return {name: scale_and_mask(n["fn"].log_prob(n["value"]), 1.0, n["mask"]) for name, n in drawn.items()}
 
 
 def choices(traced: tuple[TracedSite, ...], data_plate: str) -> list[dict[str, Any]]:

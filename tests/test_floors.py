@@ -53,9 +53,7 @@ def imports(path: Path, source: str) -> Iterator[str]:
             stem = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
                 inside = ROOT.joinpath(*stem.split("."), alias.name)
-                yield (
-                    f"{stem}.{alias.name}" if inside.is_dir() or inside.with_suffix(".py").exists() else stem
-                )
+                yield (f"{stem}.{alias.name}" if inside.is_dir() or inside.with_suffix(".py").exists() else stem)
 
 
 def faults(path: Path, source: str) -> list[str]:
@@ -64,9 +62,7 @@ def faults(path: Path, source: str) -> list[str]:
     found = []
     for module in imports(path, source):
         top = module.partition(".")[0]
-        if top in ("zoo", "guides", "benchmarks", "tests") and (
-            top == "tests" or floor(module) > floor(here)
-        ):
+        if top in ("zoo", "guides", "benchmarks", "tests") and (top == "tests" or floor(module) > floor(here)):
             found.append(f"{here} imports {module}, which lies above it")
         if LIBRARY.get(top, top) not in words and top in LIBRARY:
             found.append(f"{here} imports {module}; only files named after {LIBRARY[top]} may")

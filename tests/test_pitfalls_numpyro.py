@@ -60,7 +60,13 @@ def initial(model: Callable[..., Any], guide: Any, seed: int) -> dict[str, jax.A
 
 # --- guides --------------------------------------------------------------------------------------------
 
-FAILING = ("DiagonalNormal", "MultivariateNormal", "LowRankMultivariateNormal", "LaplaceApproximation", "IAFNormal")
+FAILING = (
+    "DiagonalNormal",
+    "MultivariateNormal",
+    "LowRankMultivariateNormal",
+    "LaplaceApproximation",
+    "IAFNormal",
+)
 
 
 @pytest.mark.parametrize("name", FAILING)
@@ -262,7 +268,12 @@ def test_the_exact_treatment_has_the_gradient_of_the_log_likelihood() -> None:
 def test_numpyro_does_not_normalise_probabilities_and_our_models_give_logits() -> None:
     probs = jnp.array([1.0, 3.0])
     assert float(dist.Categorical(probs, validate_args=False).log_prob(1)) == pytest.approx(math.log(3))
-    values = {"weights": probs, "loc": jnp.zeros((2, 1)), "scale_tril": jnp.ones((2, 1, 1)), "z": jnp.array([1])}
+    values = {
+        "weights": probs,
+        "loc": jnp.zeros((2, 1)),
+        "scale_tril": jnp.ones((2, 1, 1)),
+        "z": jnp.array([1]),
+    }
     terms = jax.jit(lambda v: log_densities(gmm, (jnp.zeros((1, 1)),), {"K": 2, "D": 1}, v))(values)
     assert float(terms["z"][0]) == pytest.approx(math.log(0.75))
 

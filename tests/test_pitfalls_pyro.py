@@ -193,7 +193,11 @@ def test_torch_clips_small_probabilities() -> None:
 
 def test_our_mixture_does_not() -> None:
     options = {"K": 2, "D": 2}
-    values = {"weights": torch.tensor([1e-30, 1.0]), "loc": torch.zeros(2, 2), "scale_tril": torch.stack([torch.eye(2)] * 2)}
+    values = {
+        "weights": torch.tensor([1e-30, 1.0]),
+        "loc": torch.zeros(2, 2),
+        "scale_tril": torch.stack([torch.eye(2)] * 2),
+    }
     traced = sites(gmm, (X,), options)
     _, rows = row_log_joint(gmm, (X,), options, values, traced, "data")
     np.testing.assert_allclose(rows[:, 0] - rows[:, 1], math.log(1e-30), rtol=1e-6)

@@ -10,6 +10,8 @@ Importing the zoo imports no backend.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import FitError, UserError
@@ -52,8 +54,19 @@ def __getattr__(name: str) -> Any:
     if name not in _DESK:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     found = getattr(importlib.import_module(f"zoo.{_DESK[name]}"), name)
-    globals()[name] = found  # a submodule of the same name must not shadow the function
+    globals()[name] = found
     return found
+
+
+class _Desk(ModuleType):
+    """The package; importing the submodule `zoo.compare` does not take the place of the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _DESK and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Desk
 
 
 def __dir__() -> list[str]:

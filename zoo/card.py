@@ -136,9 +136,7 @@ class Card:
 
     def active_sites(self, options: Mapping[str, Any]) -> tuple[Site, ...]:
         """Return the sites that exist under these options."""
-        return tuple(
-            s for s in self.sites if all(options.get(name) in values for name, values in s.when.items())
-        )
+        return tuple(s for s in self.sites if all(options.get(name) in values for name, values in s.when.items()))
 
     def option(self, name: str) -> Option:
         """Return the option of that name.

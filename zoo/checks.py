@@ -133,7 +133,9 @@ def _read_csv(path: Path) -> np.ndarray:
             cell = line[row.index(None)]
             raise UserError(f"data file {str(path)!r}, row {count}: {cell!r} is not a number; give numbers only")
         if len(row) != len(lines[0]):
-            raise UserError(f"data file {str(path)!r}, row {count}: {len(row)} columns, not {len(lines[0])}; mend the row")
+            raise UserError(
+                f"data file {str(path)!r}, row {count}: {len(row)} columns, not {len(lines[0])}; mend the row"
+            )
         rows.append(row)
     return np.array(rows, dtype=np.float64)
 

@@ -47,13 +47,9 @@ def list_models(text: str, exact: str | None, local: str | None, backend: str | 
 @click.option("-o", "pairs", multiple=True, metavar="NAME=VALUE", help="An option of the model.")
 @click.option("--code", is_flag=True, help="Print the model in both backends, side by side.")
 @click.option("--graph", is_flag=True, help="Draw the plate diagram: NAME.svg, and a sketch here.")
-@click.option(
-    "--backend", metavar="pyro|numpyro", help="Which backend's trace is drawn. [default: one installed]"
-)
+@click.option("--backend", metavar="pyro|numpyro", help="Which backend's trace is drawn. [default: one installed]")
 @click.option("--out", type=PATH, help="Where the diagram goes. [default: NAME.svg]")
-def show(
-    name: str, pairs: tuple[str, ...], code: bool, graph: bool, backend: str | None, out: Path | None
-) -> None:
+def show(name: str, pairs: tuple[str, ...], code: bool, graph: bool, backend: str | None, out: Path | None) -> None:
     """Show a model's card: story, generative process, sites, options, what is exact, references."""
     import zoo
     from zoo.cli_show import print_card, print_code, print_graph
@@ -120,12 +116,8 @@ def diagnose(folder: Path, out: Path | None) -> None:
 @click.argument("name")
 @click.option("-o", "pairs", multiple=True, metavar="NAME=VALUE", help="An option of the model.")
 @click.option("--data", metavar="NAME|FILE", help="A data set of the card's, or your CSV or npz file.")
-@click.option(
-    "--guide", "guides", multiple=True, metavar="FAMILY", help="Once a guide. [default: every family]"
-)
-@click.option(
-    "--local", "locals_", multiple=True, metavar="HOW", help="Once a treatment. [default: the card's]"
-)
+@click.option("--guide", "guides", multiple=True, metavar="FAMILY", help="Once a guide. [default: every family]")
+@click.option("--local", "locals_", multiple=True, metavar="HOW", help="Once a treatment. [default: the card's]")
 @click.option("--backend", "backends", multiple=True, metavar="pyro|numpyro", help="[default: both]")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Fits a cell.")
 @click.option("--num-steps", type=int, help="Steps of SVI. [default: the card's]")
@@ -142,9 +134,7 @@ def compare(name: str, pairs: tuple[str, ...], **words: Any) -> None:
 @click.argument("targets", nargs=-1, metavar="NAME… | A.py:model B.py:model")
 @click.option("-o", "pairs", multiple=True, metavar="NAME=VALUE", help="An option of the model.")
 @click.option("--all", "everything", is_flag=True, help="Every model of the zoo.")
-@click.option(
-    "--data", metavar="NAME|FILE", help="What is observed: rows in a CSV or npz file. [default: simulated]"
-)
+@click.option("--data", metavar="NAME|FILE", help="What is observed: rows in a CSV or npz file. [default: simulated]")
 @click.option("--out", type=PATH, help="A JSON file for the findings.")
 def crosscheck(
     targets: tuple[str, ...], pairs: tuple[str, ...], everything: bool, data: str | None, out: Path | None

@@ -29,10 +29,11 @@ class ZooGroup(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command; in standalone mode, turn every expected error into its line and exit code."""
+        run: Callable[..., Any] = super().main
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return run(*args, standalone_mode=False, **extra)
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = run(*args, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             sys.exit(0)
@@ -156,9 +157,7 @@ def local_words(words: Iterable[str]) -> str | dict[str, str] | None:
 FIT_OPTIONS = (
     click.option("--data", metavar="NAME|FILE", help="A data set of the card's, or your CSV or npz file."),
     click.option("--guide", metavar="FAMILY", help="Family of the global latents. [default: mean_field]"),
-    click.option(
-        "--guide-option", "guide_options", multiple=True, metavar="NAME=VALUE", help="Of the family: rank=2."
-    ),
+    click.option("--guide-option", "guide_options", multiple=True, metavar="NAME=VALUE", help="Of the family: rank=2."),
     click.option("--local", multiple=True, metavar="[SITE=]HOW", help="Treatment of the local latents."),
     click.option("--local-guide", metavar="FAMILY", help="Family of the local latents."),
     click.option("--method", metavar="svi|nuts", help="How to learn. [default: svi]"),

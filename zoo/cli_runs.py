@@ -82,7 +82,7 @@ def print_fit(run: Run, folder: Path) -> None:
     emit(f"\n{folder}")
 
 
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its final name and rename it, so that no half of it is ever seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part{path.suffix}")
@@ -108,7 +108,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_sample(run: Run, size: int, seed: int, path: Path | None) -> None:
     """Write novel data to a file, or print them as CSV."""
-    drawn = run.sample(size, seed=seed)
+    drawn: dict[str, Any] = run.sample(size, seed=seed)
     if path is not None and path.suffix == ".npz":
         write_file(path, lambda part: np.savez(part, **drawn))
     else:
@@ -153,14 +153,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, AttributeError, TypeError):
-        raise UserError(
-            f"--data {path} is no npz file of arrays by argument name; write one by np.savez"
-        ) from None
+        raise UserError(f"--data {path} is no npz file of arrays by argument name; write one by np.savez") from None
 
 
-def print_crosschecks(
-    targets: Sequence[str], pairs: Sequence[str], data: str | None, path: Path | None
-) -> bool:
+def print_crosschecks(targets: Sequence[str], pairs: Sequence[str], data: str | None, path: Path | None) -> bool:
     """Compare implementations, print what was found, and return whether all agree.
 
     Raises:
@@ -173,7 +169,8 @@ def print_crosschecks(
     if any(":" in target for target in targets):
         if len(targets) != 2 or pairs:
             raise UserError("comparing files takes exactly two, A.py:model B.py:model, and no -o")
-        checks.append(crosscheck(*targets, data=read_npz(Path(data)) if data else None))
+        left, right = targets
+        checks.append(crosscheck(left, right, data=read_npz(Path(data)) if data else None))
     else:
         if pairs and len(targets) != 1:
             raise UserError("-o is for one model; name one, and no --all")

@@ -124,10 +124,7 @@ def option_row(option: Option) -> dict[str, str]:
 
 def data_rows(card: Card) -> list[dict[str, str]]:
     """Return the data sets as rows; the first is the default."""
-    return [
-        {"data set": d.name, "what": d.meaning, "source": d.source, "licence": d.licence}
-        for d in card.datasets
-    ]
+    return [{"data set": d.name, "what": d.meaning, "source": d.source, "licence": d.licence} for d in card.datasets]
 
 
 def _word(value: Any) -> str:
@@ -168,9 +165,7 @@ def installed(wanted: str | None) -> str:
         except UserError:
             continue
         return name
-    raise UserError(
-        'drawing needs a backend to trace with: pip install "ppl-zoo[numpyro]" or "ppl-zoo[pyro]"'
-    )
+    raise UserError('drawing needs a backend to trace with: pip install "ppl-zoo[numpyro]" or "ppl-zoo[pyro]"')
 
 
 def print_graph(model: Model, backend: str | None, path: Path) -> None:

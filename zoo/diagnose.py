@@ -89,9 +89,7 @@ def chain_verdicts(rows: list[dict[str, Any]], stats: Mapping[str, np.ndarray]) 
         least = min(moving, key=lambda row: min(row["ess_bulk"], row["ess_tail"]))
         ess = min(least["ess_bulk"], least["ess_tail"])
         good = worst["r_hat"] < TRUSTED_R_HAT
-        found["R-hat"] = (
-            f"{worst['r_hat']:.4f} at most, of {worst['name']}: {_trust(good)} (below {TRUSTED_R_HAT} is)"
-        )
+        found["R-hat"] = f"{worst['r_hat']:.4f} at most, of {worst['name']}: {_trust(good)} (below {TRUSTED_R_HAT} is)"
         enough = TRUSTED_ESS_A_CHAIN * chains
         found["effective draws"] = (
             f"{ess:.0f} at least, of {least['name']}: {_trust(ess >= enough)} (from {enough} on is)"
@@ -102,9 +100,7 @@ def chain_verdicts(rows: list[dict[str, Any]], stats: Mapping[str, np.ndarray]) 
     return found
 
 
-def predictive_checks(
-    data: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]
-) -> Iterator[dict[str, Any]]:
+def predictive_checks(data: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     """Compare statistics of the data with those of replicated data sets.
 
     Args:

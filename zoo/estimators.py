@@ -256,13 +256,9 @@ def _normalised(weights: np.ndarray) -> np.ndarray:
 def _checked(log_weights: np.ndarray) -> np.ndarray:
     weights = np.array(log_weights, dtype=np.float64)
     if weights.ndim == 0 or len(weights) < 2:
-        raise ValueError(
-            f"log weights need at least two draws along their first axis, got shape {weights.shape}"
-        )
+        raise ValueError(f"log weights need at least two draws along their first axis, got shape {weights.shape}")
     if np.isnan(weights).any() or np.isposinf(weights).any():
-        raise ValueError(
-            "a log weight is NaN or +inf: the model or the guide has no finite density at a draw"
-        )
+        raise ValueError("a log weight is NaN or +inf: the model or the guide has no finite density at a draw")
     return weights
 
 

@@ -20,6 +20,7 @@ from zoo.progress import Progress
 from zoo.request import Request
 from zoo.run import Run
 
+EXPLORE = 1000  # steps that tell good restarts from bad ones
 CHUNK = 200  # steps between two looks at the losses
 
 
@@ -193,7 +194,7 @@ def _best_start(run: Run, steps: int, rate: float) -> np.ndarray:
         return starting_point(run, run.starts)
     tried = (run.model.start(run.data, generator(run.request.seed, f"start {i}")) for i in range(count))
     points = np.stack([starting_point(run, starts) for starts in tried])
-    ends, losses = program.explore(points, cosine(rate, steps))
+    ends, losses = program.explore(points, cosine(rate, min(steps, EXPLORE)))
     good = np.isfinite(losses) & np.isfinite(ends).all(-1)
     if not good.any():
         return points[0]
@@ -279,8 +280,6 @@ def inverse_curvature(hessian: np.ndarray) -> np.ndarray:
             "take more num_steps, or another guide"
         )
     return np.linalg.cholesky(np.linalg.inv(np.asarray(hessian, dtype=np.float64)))
-
-
 
 
 def refit(run: Run, **words: Any) -> Run:

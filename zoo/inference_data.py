@@ -152,9 +152,7 @@ def _groups(
     found: dict[str, dict] = {}
     if want("posterior"):
         found["posterior"] = pack(run.relabelled, latents, _SAMPLE)
-    if want("posterior_raw") and any(
-        card.exchangeable in s.shape for s in latents.values() if s.name in run.draws
-    ):
+    if want("posterior_raw") and any(card.exchangeable in s.shape for s in latents.values() if s.name in run.draws):
         found["posterior_raw"] = pack(run.draws, latents, _SAMPLE)
     if want("posterior_predictive"):
         drawn = {name: values[None] for name, values in run.posterior_predictive(num_predictive).items()}
@@ -169,8 +167,7 @@ def _groups(
         found["log_likelihood"] = {name: ((*_SAMPLE, ROW), values)}
     if want("sample_stats"):
         found["sample_stats"] = {
-            name: (_SAMPLE, _checked(values, name, (), _SAMPLE, sizes))
-            for name, values in run.sample_stats.items()
+            name: (_SAMPLE, _checked(values, name, (), _SAMPLE, sizes)) for name, values in run.sample_stats.items()
         }
     if want("observed_data"):
         found["observed_data"] = pack(run.data, observed, ())

@@ -138,19 +138,14 @@ def mode_note(permutations: np.ndarray) -> str:
     return f"{part}: the guide covers one of {size}! equal modes"
 
 
-def _check(
-    draws: Mapping[str, np.ndarray], dims: Mapping[str, tuple[str, ...]], exchangeable: str, site: str
-) -> None:
+def _check(draws: Mapping[str, np.ndarray], dims: Mapping[str, tuple[str, ...]], exchangeable: str, site: str) -> None:
     for name, values in draws.items():
         if np.ndim(values) != 2 + len(dims[name]):
             raise ValueError(
-                f"draws of site {name!r} have shape {np.shape(values)}, expected (chain, draw, "
-                f"{', '.join(dims[name])})"
+                f"draws of site {name!r} have shape {np.shape(values)}, expected (chain, draw, {', '.join(dims[name])})"
             )
     if site not in draws or tuple(dims[site]).count(exchangeable) != 1:
-        raise ValueError(
-            f"components are matched by a site with dimension {exchangeable!r} once; got {site!r}"
-        )
+        raise ValueError(f"components are matched by a site with dimension {exchangeable!r} once; got {site!r}")
 
 
 def _features(values: np.ndarray, dims: tuple[str, ...], exchangeable: str) -> np.ndarray:

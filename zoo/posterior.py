@@ -43,7 +43,10 @@ class Posterior:
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
         """Return the log probability of categories (…, rows), by row."""
-        chosen = np.take_along_axis(np.broadcast_to(self.probs, (*np.shape(value), self.probs.shape[-1])),
-                                    np.asarray(value)[..., None], -1)
+        chosen = np.take_along_axis(
+            np.broadcast_to(self.probs, (*np.shape(value), self.probs.shape[-1])),
+            np.asarray(value)[..., None],
+            -1,
+        )
         with np.errstate(divide="ignore"):
             return np.log(chosen[..., 0])

@@ -92,7 +92,9 @@ class Request:
             if getattr(self, name) is not None:
                 raise UserError(f"{name} has no effect with method={self.method!r}; leave it out")
         if self.guide is not None and not latent:
-            raise UserError(f"model {card.name!r} has no global latents for guide {self.guide!r} to serve; leave it out")
+            raise UserError(
+                f"model {card.name!r} has no global latents for guide {self.guide!r} to serve; leave it out"
+            )
         if self.method == "nuts" and not latent:
             raise UserError(f"model {card.name!r} has no global latents for NUTS to draw; use method='svi'")
         if self.method == "nuts" and learnt:
@@ -102,7 +104,15 @@ class Request:
             raise UserError(f"model {card.name!r} has {what}; leave local_guide out")
 
     def _check_numbers(self, rows: int) -> None:
-        names = ("num_steps", "batch_size", "num_particles", "restarts", "num_chains", "num_warmup", "num_draws")
+        names = (
+            "num_steps",
+            "batch_size",
+            "num_particles",
+            "restarts",
+            "num_chains",
+            "num_warmup",
+            "num_draws",
+        )
         for name in names:
             value = getattr(self, name)
             whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
@@ -141,5 +151,3 @@ class Request:
     def words(self) -> dict[str, Any]:
         """Return the request as a plain dict."""
         return asdict(self)
-
-

@@ -60,9 +60,7 @@ class Run:
         frozen: parameters of the model that were held.
     """
 
-    def __init__(
-        self, model: Model, data: Data, request: Request, starts: Mapping[str, Start], frozen: Values
-    ) -> None:
+    def __init__(self, model: Model, data: Data, request: Request, starts: Mapping[str, Start], frozen: Values) -> None:
         self.model, self.data, self.request = model, data, request
         self.starts, self.frozen = dict(starts), dict(frozen)
         self.params: Values = {}
@@ -84,7 +82,7 @@ class Run:
 
     @property
     def method(self) -> str:
-        """ "svi" or "nuts"."""
+        """How it was made: "svi" or "nuts"."""
         return self.request.method
 
     @property
@@ -187,7 +185,7 @@ class Run:
 
     @property
     def log_weights(self) -> np.ndarray | None:
-        """log p(x, z) − log q(z) of each draw (draw,); None for points and chains."""
+        """Log p(x, z) − log q(z) of each draw (draw,); None for points and chains."""
         return self._evaluation.log_weights if self.has_elbo else None
 
     def elbo(self, num_draws: int = 1000, seed: int = 1, noise: np.ndarray | None = None) -> Elbo | None:
@@ -313,9 +311,9 @@ class Run:
         count = len(probs)
         name = next(iter(self.data))
         means = [
-            self.program.forward(
-                self.params, {**some, site: np.full((count, 1), k)}, count, 1, 0, means=True
-            )[name][:, 0]
+            self.program.forward(self.params, {**some, site: np.full((count, 1), k)}, count, 1, 0, means=True)[name][
+                :, 0
+            ]
             for k in range(probs.shape[-1])
         ]
         return np.einsum("snk,ks...->n...", probs, np.stack(means)) / count
@@ -373,7 +371,9 @@ class Run:
             want = self.data[name].shape[1:]
             if array.shape[1:] != want:
                 dims = ", ".join(d for d in self.model.card.inputs[name] if d != ROW)
-                raise UserError(f"{self.model.name}: new rows {name!r} have {array.shape[1:]} ({dims}), the run's {want}")
+                raise UserError(
+                    f"{self.model.name}: new rows {name!r} have {array.shape[1:]} ({dims}), the run's {want}"
+                )
 
     def _some(self, num: int, seed: int) -> Values:
         flat = self.flat

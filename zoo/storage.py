@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from zoo.run import Run
 
 FORMAT = 1
-MANIFEST, PARAMS, OPTIMISER, DATA, DRAWS = "run.json", "params.safetensors", "optimiser.safetensors", "data.safetensors", "draws.nc"
+MANIFEST, PARAMS, OPTIMISER, DATA, DRAWS = (
+    "run.json",
+    "params.safetensors",
+    "optimiser.safetensors",
+    "data.safetensors",
+    "draws.nc",
+)
 
 
 def array_hash(arrays: Mapping[str, np.ndarray]) -> str:
@@ -105,7 +111,9 @@ def load(folder: Path, backend: str | None = None) -> Run:
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"run {str(folder)!r} is damaged: {str(error).splitlines()[0]}; fit it again") from None
     if array_hash(data) != said["data_hash"]:
-        raise UserError(f"run {str(folder)!r} is damaged: its data do not have the hash it was fitted with; fit it again")
+        raise UserError(
+            f"run {str(folder)!r} is damaged: its data do not have the hash it was fitted with; fit it again"
+        )
     names = {key.split(".", 1)[1].rsplit(".", 1)[0] for key in rest if key.startswith("start.")}
     starts = {n: Start(rest[f"start.{n}.value"], rest[f"start.{n}.spread"]) for n in names}
     frozen = {key.removeprefix("frozen."): v for key, v in rest.items() if key.startswith("frozen.")}
@@ -126,7 +134,7 @@ def load(folder: Path, backend: str | None = None) -> Run:
 
 
 def _arrays(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(v) for name, v in values.items()}
+    return {name: np.array(v, order="C") for name, v in values.items()}  # 0-d stays 0-d
 
 
 def _plain(value: Any) -> Any:

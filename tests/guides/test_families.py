@@ -42,7 +42,7 @@ def noise(request) -> np.ndarray:
 def test_log_q_is_the_noise_density_less_the_log_jacobian(name, size, lib, noise):
     params = {k: lib.array(v) for k, v in moved(name, size).items()}
     e, step = noise[:size], 1e-5
-    v, log_q = draw(name, lib, params, lib.array(e))
+    _, log_q = draw(name, lib, params, lib.array(e))
     ends = [[lib.numpy(draw(name, lib, params, lib.array(e + s * step * i))[0]) for s in (1, -1)] for i in np.eye(size)]
     jacobian = np.stack([(up - down) / (2 * step) for up, down in ends])
     expected = -0.5 * (e**2 + np.log(2 * np.pi)).sum() - np.linalg.slogdet(jacobian)[1]

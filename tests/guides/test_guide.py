@@ -125,7 +125,7 @@ def far_model(lib: SimpleNamespace) -> Any:
 
 @pytest.mark.parametrize(("name", "local"), [*((f, "marginal") for f in FAMILIES), ("mean_field", "exact")])
 def test_it_learns_in_the_librarys_own_svi(name, local, lib, rows):
-    """The rows lie 6 to 8 away from the start: the loss falls by far more than its noise."""
+    """The rows lie 6 to 8 away from the start, at a scale of 1: the loss falls from over 100 to about 20."""
     model, x = far_model(lib), lib.array(np.abs(rows[:, 0]) + 6.0)
     guide = guides.build(model, guide=name, backend=lib.name, data={"x": x}, local=local)
     if lib.name == "pyro":
@@ -141,15 +141,16 @@ def test_it_learns_in_the_librarys_own_svi(name, local, lib, rows):
         svi = SVI(model, guide, Adam(0.1), guide.objective())
         losses = np.asarray(svi.run(jax.random.key(1), 100, x=x, progress_bar=False).losses)
     assert np.isfinite(losses).all()
-    assert np.median(losses[-20:]) < np.median(losses[:20]) - 5.0
+    assert np.median(losses[-20:]) < losses[0] - 50.0
 
 
 def test_the_draws_lie_in_their_supports(lib, rows):
     guide = build(lib, rows, "full_rank", init_scale=1.0)
     params = {p.name: lib.array(p.value) for p in guide.parameters}
     noise = np.random.default_rng(1).standard_normal((50, guide.noise_size))
+    draw = guide.draw if lib.name == "pyro" else __import__("jax").jit(guide.draw)
     for e in noise:
-        v = {name: lib.numpy(value) for name, value in guide.draw(params, lib.array(e))[0].items()}
+        v = {name: lib.numpy(value) for name, value in draw(params, lib.array(e))[0].items()}
         assert v["weights"].sum() == pytest.approx(1.0)
         assert (v["weights"] > 0).all()
         assert v["rate"] > 0

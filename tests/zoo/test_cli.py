@@ -237,9 +237,7 @@ def test_crosscheck_agrees_and_says_so() -> None:
 def test_crosscheck_of_two_files_finds_a_planted_bug() -> None:
     folder = Path(zoo.model("height").exact.__file__).parent
     text = (folder / "model_pyro.py").read_text(encoding="utf-8")
-    Path("a.py").write_text(
-        text.replace("dist.Normal(loc, scale)", "dist.Normal(loc, scale**2)"), encoding="utf-8"
-    )
+    Path("a.py").write_text(text.replace("dist.Normal(loc, scale)", "dist.Normal(loc, scale**2)"), encoding="utf-8")
     np.savez("x.npz", x=np.array([1.6, 1.7, 1.9]))
     right = f"{folder / 'model_numpyro.py'}:model"
     result = run("crosscheck", "a.py:model", right, "--data", "x.npz")

@@ -10,8 +10,7 @@ import pytest
 from zoo import cli_output as m
 
 ROWS = [
-    {"name": f"site_{i}", "value": -1234.56789 * 10**i, "words": "some words that need room " * 3}
-    for i in range(3)
+    {"name": f"site_{i}", "value": -1234.56789 * 10**i, "words": "some words that need room " * 3} for i in range(3)
 ]
 
 

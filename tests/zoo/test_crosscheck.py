@@ -134,9 +134,7 @@ def test_a_model_that_raises_is_a_row(tmp_path):
 
 def test_the_order_of_sites_may_differ(tmp_path):
     lines = MODEL.splitlines()
-    scale, slope = (
-        next(i for i, line in enumerate(lines) if f"    {w} =" in line) for w in ("scale", "slope")
-    )
+    scale, slope = (next(i for i, line in enumerate(lines) if f"    {w} =" in line) for w in ("scale", "slope"))
     swapped = list(lines)
     swapped[scale], swapped[slope] = lines[slope], lines[scale]
     check = crosscheck(*pair(tmp_path, ((MODEL, "\n".join(swapped)),)), data=DATA)

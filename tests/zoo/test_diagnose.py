@@ -124,7 +124,5 @@ def test_every_plot_is_written(method: Any, names: set[str], tmp_path: Any) -> N
 
 
 def test_a_pair_plot_keeps_to_sites_that_fit() -> None:
-    rows: list[dict[str, Any]] = (
-        [{"site": "weights"}] * 3 + [{"site": "loc"}] * 5 + [{"site": "variance"}] * 5
-    )
+    rows: list[dict[str, Any]] = [{"site": "weights"}] * 3 + [{"site": "loc"}] * 5 + [{"site": "variance"}] * 5
     assert drawn.few_scalars(m.Diagnosis(rows, {}, None, [], None)) == ["weights", "loc"]

@@ -40,9 +40,7 @@ def fake_card(**changes: Any) -> Card:
     return Card(**words | changes)
 
 
-def fake_run(
-    method: str = "svi", num_chains: int = 1, num_draws: int = 100, **changes: Any
-) -> SimpleNamespace:
+def fake_run(method: str = "svi", num_chains: int = 1, num_draws: int = 100, **changes: Any) -> SimpleNamespace:
     rng = np.random.default_rng(0)
     lead = (num_chains, num_draws)
     draws = {"weights": rng.dirichlet(np.ones(K), size=lead), "loc": rng.normal(size=(*lead, K, D))}

@@ -20,7 +20,17 @@ from zoo.backends.numpyro_program import Program
 from zoo.backends.state import LogJoint
 from zoo.errors import UserError
 
-__all__ = ["NAME", "Program", "check_device", "edges", "inspect", "log_joint", "log_joint_at", "precision", "versions"]
+__all__ = [
+    "NAME",
+    "Program",
+    "check_device",
+    "edges",
+    "inspect",
+    "log_joint",
+    "log_joint_at",
+    "precision",
+    "versions",
+]
 
 NAME = "numpyro"
 Model = Callable[..., Any]
@@ -49,7 +59,9 @@ def check_device(device: str) -> None:
         jax.devices(device)
     except RuntimeError:
         here = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise UserError(f"device {device!r} is not there for NumPyro; devices here: {here}. Ask for one of these") from None
+        raise UserError(
+            f"device {device!r} is not there for NumPyro; devices here: {here}. Ask for one of these"
+        ) from None
 
 
 def inspect(model: Model, data: Data, options: Mapping[str, Any]) -> tuple[TracedSite, ...]:
@@ -71,9 +83,7 @@ def log_joint(model: Model, data: Data, options: Mapping[str, Any], values: Data
     return {name: float(term.sum()) for name, term in terms.items()}
 
 
-def log_joint_at(
-    model: Model, data: Data, options: Mapping[str, Any], points: np.ndarray, discrete: Data
-) -> LogJoint:
+def log_joint_at(model: Model, data: Data, options: Mapping[str, Any], points: np.ndarray, discrete: Data) -> LogJoint:
     """Evaluate the log joint and its gradient at unconstrained points.
 
     Args:

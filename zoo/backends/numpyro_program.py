@@ -149,7 +149,8 @@ class Program:
             self._compiled[shape] = scan.lower(key, self.data, carry, inputs).compile()
         compiling = time.perf_counter() - began
         (v, mean, square, count, _), losses = self._compiled[shape](key, self.data, carry, inputs)
-        return State(*(np.asarray(a) for a in (v, mean, square)), int(count)), np.asarray(losses), compiling
+        reached = State(np.asarray(v), np.asarray(mean), np.asarray(square), int(count))
+        return reached, np.asarray(losses), compiling
 
     @_scoped
     def explore(self, starts: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

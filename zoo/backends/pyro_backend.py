@@ -19,7 +19,17 @@ from zoo.backends.pyro_program import Program
 from zoo.backends.state import LogJoint
 from zoo.errors import UserError
 
-__all__ = ["NAME", "Program", "check_device", "edges", "inspect", "log_joint", "log_joint_at", "precision", "versions"]
+__all__ = [
+    "NAME",
+    "Program",
+    "check_device",
+    "edges",
+    "inspect",
+    "log_joint",
+    "log_joint_at",
+    "precision",
+    "versions",
+]
 
 NAME = "pyro"
 Model = Callable[..., Any]
@@ -53,7 +63,9 @@ def check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
         here = "cpu, cuda" if torch.cuda.is_available() else "cpu"
-        raise UserError(f"device {device!r} is not there for Pyro; devices here: {here}. Ask for one of these") from None
+        raise UserError(
+            f"device {device!r} is not there for Pyro; devices here: {here}. Ask for one of these"
+        ) from None
 
 
 def inspect(model: Model, data: Data, options: Mapping[str, Any]) -> tuple[TracedSite, ...]:
@@ -63,7 +75,8 @@ def inspect(model: Model, data: Data, options: Mapping[str, Any]) -> tuple[Trace
 
 def edges(model: Model, data: Data, options: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     """Return (parent, child) for every param or site that another site's distribution depends on."""
-    found = get_model_relations(model, (), _arguments(data, options))
+    with pyro.get_param_store().scope():
+        found = get_model_relations(model, (), _arguments(data, options))
     pairs = {(p, child) for key in ("sample_sample", "sample_param") for child, ps in found[key].items() for p in ps}
     return frozenset((parent, child) for parent, child in pairs if parent != child)
 
@@ -75,9 +88,7 @@ def log_joint(model: Model, data: Data, options: Mapping[str, Any], values: Data
     return {name: float(term.sum()) for name, term in terms.items()}
 
 
-def log_joint_at(
-    model: Model, data: Data, options: Mapping[str, Any], points: np.ndarray, discrete: Data
-) -> LogJoint:
+def log_joint_at(model: Model, data: Data, options: Mapping[str, Any], points: np.ndarray, discrete: Data) -> LogJoint:
     """Evaluate the log joint and its gradient at unconstrained points.
 
     Args:

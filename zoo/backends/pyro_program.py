@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any
 
@@ -29,9 +30,16 @@ def _scope(dtype: str, device: str) -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, dtype))
     try:
-        with torch.device(device), torch.random.fork_rng(), pyro.validation_enabled(False):
-            with pyro.get_param_store().scope():  # another fit's parameters would be this one's start
-                yield
+        with (
+            # On the CPU the context would only cost: it sees every single call.
+            torch.device(device) if device != "cpu" else nullcontext(),
+            torch.random.fork_rng(),
+            pyro.validation_enabled(False),
+            pyro.get_param_store().scope(),  # another fit's parameters would be this one's start
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "Encountered NaN")  # a FitError says it better
+            yield
     finally:
         torch.set_default_dtype(before)
 
@@ -146,7 +154,9 @@ class Program:
             The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
             that compilation took: none here.
         """
-        v, mean, square = (torch.as_tensor(a, dtype=getattr(torch, self.dtype)) for a in (state.v, state.mean, state.square))
+        v, mean, square = (
+            torch.as_tensor(a, dtype=getattr(torch, self.dtype)) for a in (state.v, state.mean, state.square)
+        )
         batches = None if rows is None else torch.as_tensor(rows)
         count, losses = state.count, np.full(len(rates), np.nan)
         for t, rate in enumerate(rates):
@@ -155,7 +165,7 @@ class Program:
                 break
             v, mean, square = adam.step(v, gradient, mean, square, count + 1.0, float(rate))
             count, losses[t] = count + 1, loss.item()
-        return State(*(a.cpu().numpy() for a in (v, mean, square)), count), losses, 0.0
+        return State(v.cpu().numpy(), mean.cpu().numpy(), square.cpu().numpy(), count), losses, 0.0
 
     @_scoped
     def explore(self, starts: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -113,9 +113,7 @@ def load(spec: str, data: Mapping[str, np.ndarray]) -> Side:
     except SyntaxError as error:
         raise UserError(f"{file}, line {error.lineno}: {error.msg}") from None
     if len(found) != 1:
-        raise UserError(
-            f"{file} imports {' and '.join(found) or 'neither pyro nor numpyro'}; import one of them"
-        )
+        raise UserError(f"{file} imports {' and '.join(found) or 'neither pyro nor numpyro'}; import one of them")
     backend = backends.get(found[0])
     function = getattr(_module(path), name, None)
     if not callable(function):

@@ -38,9 +38,7 @@ EXACT_LOOK: dict[str, Any] = {"color": style.INK, "linestyle": (0, (1, 1.6)), "l
 
 
 @style.styled
-def heights(
-    x: np.ndarray, lines: Sequence[Line], xlabel: str, ylabel: str, bins: int | None = None
-) -> Figure:
+def heights(x: np.ndarray, lines: Sequence[Line], xlabel: str, ylabel: str, bins: int | None = None) -> Figure:
     """Draw one column of data as a histogram with its points below, and densities over it.
 
     Args:
@@ -104,9 +102,7 @@ def posterior(draws: Mapping[str, np.ndarray], exact: Line | None, xlabel: str, 
     axes.set_ylim(0, None)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, columnspacing=1.2
-    )
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, columnspacing=1.2)
     return figure
 
 
@@ -177,21 +173,15 @@ def mixture(
     axes.scatter(x[:, 0], x[:, 1], s=13, c=colours, linewidths=0, alpha=0.85, zorder=3)
     for k, component in enumerate(order):
         for sds, width in ((1, 1.8), (2, 1.0)):
-            axes.add_patch(
-                _ellipse(fitted.loc[component], fitted.covariance[component], sds, width, tuple(base[k]))
-            )
-        axes.plot(
-            *fitted.loc[component], marker="+", color=style.INK, markersize=9, markeredgewidth=1.6, zorder=5
-        )
+            axes.add_patch(_ellipse(fitted.loc[component], fitted.covariance[component], sds, width, tuple(base[k])))
+        axes.plot(*fitted.loc[component], marker="+", color=style.INK, markersize=9, markeredgewidth=1.6, zorder=5)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.margins(0.06)
     return figure
 
 
-def _ellipse(
-    loc: np.ndarray, covariance: np.ndarray, sds: float, width: float, colour: tuple[float, ...]
-) -> Ellipse:
+def _ellipse(loc: np.ndarray, covariance: np.ndarray, sds: float, width: float, colour: tuple[float, ...]) -> Ellipse:
     values, vectors = np.linalg.eigh(covariance)
     across, along = 2 * sds * np.sqrt(np.maximum(values, 0))
     angle = float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])))

@@ -109,9 +109,7 @@ def speak(tex: str) -> str:
     'p(x) = ∏_n=1^N N(x_n | μ, σ^2)'
     """
     text = re.sub(r"\\frac\s*{([^{}]*)}\s*{([^{}]*)}", r"(\1)/(\2)", tex)
-    text = re.sub(
-        r"\\(?:mathcal|mathbf|mathrm|mathit|boldsymbol|text|operatorname|left|right)\b\s*", "", text
-    )
+    text = re.sub(r"\\(?:mathcal|mathbf|mathrm|mathit|boldsymbol|text|operatorname|left|right)\b\s*", "", text)
     text = re.sub(r"\\([A-Za-z]+)", lambda m: _SYMBOLS.get(m.group(1), m.group(1)), text)
     text = re.sub(r"\\[,;:! ]", " ", text)
     return re.sub(r"\s+", " ", re.sub(r"[{}\\]", "", text)).strip()

@@ -121,9 +121,7 @@ def costs(graph: Graph, positions: np.ndarray) -> np.ndarray:
     total = 0.9 * np.ptp(x, 1) + 0.5 * np.ptp(y, 1)
     for i, j in combinations(range(len(at)), 2):
         same = y[:, i] == y[:, j]
-        total = (
-            total + FORBIDDEN * (same & (np.abs(x[:, i] - x[:, j]) < 1)) + 0.05 * (same & (x[:, i] > x[:, j]))
-        )
+        total = total + FORBIDDEN * (same & (np.abs(x[:, i] - x[:, j]) < 1)) + 0.05 * (same & (x[:, i] > x[:, j]))
     boxes = [_box(x, y, [at[m] for m in group]) for group in graph.groups]
     for group, box in zip(graph.groups, boxes, strict=True):
         total = total + 0.4 * (box[1] - box[0])

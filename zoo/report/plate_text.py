@@ -24,26 +24,20 @@ def text(sites: Iterable[SiteLike], edges: Edges) -> str:
     order = {s.name: (depths[s.name], i) for i, s in enumerate(sites)}
     width = max(len(s.name) for s in sites)
     parents = {s.name: sorted((p for p, c in edges if c == s.name), key=order.__getitem__) for s in sites}
-    lines = _boxes(
-        sorted(sites, key=lambda s: order[s.name]), parents, width, [p.name for p in plates_of(sites)]
-    )
+    lines = _boxes(sorted(sites, key=lambda s: order[s.name]), parents, width, [p.name for p in plates_of(sites)])
     marks = {"param": "· learnt parameter", "latent": "○ latent", "observed": "● observed"}
     legend = "   ".join(words for kind, words in marks.items() if any(s.kind == kind for s in sites))
     return "\n".join([*lines, "", legend + "   ← its parents"])
 
 
-def _boxes(
-    sites: Sequence[SiteLike], parents: dict[str, list[str]], width: int, outer: Sequence[str]
-) -> list[str]:
+def _boxes(sites: Sequence[SiteLike], parents: dict[str, list[str]], width: int, outer: Sequence[str]) -> list[str]:
     """Draw sites, those with a plate in a box of its own, outermost plate first."""
 
     def first(site: SiteLike) -> str:
         return min((p.name for p in site.plates if p.name in outer), key=list(outer).index, default="")
 
     lines: list[str] = []
-    for name, run in groupby(
-        sorted(sites, key=lambda s: list(outer).index(first(s)) if first(s) else -1), first
-    ):
+    for name, run in groupby(sorted(sites, key=lambda s: list(outer).index(first(s)) if first(s) else -1), first):
         group = list(run)
         if not name:
             for s in group:

@@ -119,8 +119,7 @@ def arrange(sites: Sequence[SiteLike], edges: Edges, card: Card | None = None) -
     across = max(extent, widest) + 2 * PAD * deepest + 8
     down = 2 * RADIUS + (2 * PAD + STRIP) * deepest + 30
     nodes = tuple(
-        Node(s.name, s.kind, symbols.get(s.name, ""), across * cells[s.name][0], down * cells[s.name][1])
-        for s in sites
+        Node(s.name, s.kind, symbols.get(s.name, ""), across * cells[s.name][0], down * cells[s.name][1]) for s in sites
     )
     rectangles: list[Rectangle] = []
     for plate, group, level in reversed(list(zip(plates, members, levels, strict=True))):
@@ -154,9 +153,7 @@ def _extent(name: str, kind: str, symbol: str) -> float:
 def _tag(name: str, body: str = "", **attributes: object) -> str:
     """Return one SVG element; an attribute's underscore stands for a dash, `klass` for "class"."""
     words = {k.replace("klass", "class").replace("_", "-"): v for k, v in attributes.items()}
-    shown = "".join(
-        f' {k}="{v:.1f}"' if isinstance(v, float) else f' {k}="{escape(str(v))}"' for k, v in words.items()
-    )
+    shown = "".join(f' {k}="{v:.1f}"' if isinstance(v, float) else f' {k}="{escape(str(v))}"' for k, v in words.items())
     return f"<{name}{shown}>{body}</{name}>" if body else f"<{name}{shown}/>"
 
 
@@ -164,9 +161,7 @@ def _words(text: str, x: float, y: float) -> str:
     """Return a name in typewriter letters, exactly as wide as the layout takes it to be."""
     style = f"{MONO}; font-size: 11.5px; fill: {SOFT}"
     width = CHARACTER * len(text)
-    return _tag(
-        "text", escape(text), x=x, y=y, textLength=width, lengthAdjust="spacingAndGlyphs", style=style
-    )
+    return _tag("text", escape(text), x=x, y=y, textLength=width, lengthAdjust="spacingAndGlyphs", style=style)
 
 
 def _rectangle_svg(r: Rectangle, drawing: Drawing) -> str:
@@ -186,9 +181,7 @@ def _rectangle_svg(r: Rectangle, drawing: Drawing) -> str:
     corners = (r.right - 9 - width, r.left + 9)
     left = float(min((*corners, *np.linspace(*corners, 12)), key=hits))
     style = f"fill: none; stroke: {SOFT}; stroke-width: 1.1"
-    box = _tag(
-        "rect", x=r.left, y=r.top, width=r.right - r.left, height=r.bottom - r.top, rx=9.0, style=style
-    )
+    box = _tag("rect", x=r.left, y=r.top, width=r.right - r.left, height=r.bottom - r.top, rx=9.0, style=style)
     return _tag("g", box + _words(r.label, left, r.bottom - 8), data_plate=r.label)
 
 

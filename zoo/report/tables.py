@@ -190,6 +190,4 @@ def to_text(table: Table) -> str:
         return "  ".join(aligned).rstrip()
 
     lines = [line(texts[0]), "  ".join("─" * w for w in widths), *(line(row) for row in texts[1:])]
-    return "\n".join(
-        [*([table.caption, ""] if table.caption else []), *lines, *([table.note] if table.note else [])]
-    )
+    return "\n".join([*([table.caption, ""] if table.caption else []), *lines, *([table.note] if table.note else [])])

@@ -57,8 +57,7 @@ def tour(
     tasks = [task for chapter in CHAPTERS.values() for task in chapter.tasks(quick)]
     fits = learn(tasks, jobs, progress)
     chapters = [
-        chapter.chapter([fit for fit in fits if fit.task.chapter == name])
-        for name, chapter in CHAPTERS.items()
+        chapter.chapter([fit for fit in fits if fit.task.chapter == name]) for name, chapter in CHAPTERS.items()
     ]
     page = Page(
         "A zoo of generative models",
@@ -84,9 +83,7 @@ def _made_by(fits: list[Fit], quick: bool, seconds: float) -> dict[str, str]:
     failed = sum(fit.error is not None for fit in fits)
     return {
         "command": "zoo tour" + (" --quick" if quick else ""),
-        "versions": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{k} {v}" for k, v in versions.items())]
-        ),
+        "versions": ", ".join([f"Python {platform.python_version()}", *(f"{k} {v}" for k, v in versions.items())]),
         "seed": "0",
         "device": f"cpu, {os.cpu_count()} cores",
         "time": f"{seconds:.0f} s for {len(fits)} fits" + (f", of which {failed} failed" if failed else ""),

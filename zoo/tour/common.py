@@ -100,11 +100,34 @@ def references(model: Any) -> Listed:
     return Listed(model.card.references, "References")
 
 
-def curves(fits: Sequence[Fit], best: float | None, best_label: str, objective: str, caption: str) -> Panel:
-    """Return the objective by step of one guide in every backend."""
+def curves(fits: Sequence[Fit], best: float | None, best_label: str, objective: str, caption: str) -> list[Panel]:
+    """Return a panel of the objective by step of one guide in every backend; none without fits."""
+    if not fits:
+        return []
     shown = [plots.Curve(f.task.method, f.task.backend, f.values) for f in fits]
     figure = plots.elbo_curves(shown, best, best_label, objective)
-    return Panel(style.svg(figure, f"{objective} by step in each backend. {caption}"), caption)
+    return [Panel(style.svg(figure, f"{objective} by step in each backend. {caption}"), caption)]
+
+
+def failures(fits: Sequence[Fit]) -> list[Prose]:
+    """Return what failed and why, for chapters without a table of guides."""
+    words = [f"{f.task} failed: {f.error}." for f in fits if f.error]
+    return [Prose("\n\n".join(words), "What failed")] if words else []
+
+
+def kept(blocks: Sequence[Block | Columns]) -> list[Block | Columns]:
+    """Return the blocks that have anything to show."""
+    found: list[Block | Columns] = []
+    for b in blocks:
+        if isinstance(b, Columns):
+            left, right = (
+                [i for i in side if not (isinstance(i, Figures) and not i.panels)] for side in (b.left, b.right)
+            )
+            if left or right:
+                found.append(Columns(left, right, b.title))
+        elif not (isinstance(b, Figures) and not b.panels):
+            found.append(b)
+    return found
 
 
 def guide_table(fits: Sequence[Fit], caption: str = "") -> Tabled:
@@ -136,9 +159,7 @@ def guide_table(fits: Sequence[Fit], caption: str = "") -> Tabled:
     return Tabled(Table(shown, rows, caption, note=note))
 
 
-def guide_figures(
-    fits: Sequence[Fit], marks: Mapping[str, float] | None, captions: tuple[str, str]
-) -> Figures:
+def guide_figures(fits: Sequence[Fit], marks: Mapping[str, float] | None, captions: tuple[str, str]) -> Figures:
     """Return two panels: ELBO, or its distance from the evidence, and k̂, by guide and backend.
 
     Args:
@@ -148,14 +169,18 @@ def guide_figures(
     """
     svi = sorted((f for f in fits if f.task.method != "nuts" and f.error is None), key=order)
     key, label = ("gap", "log evidence − ELBO (nats)") if marks is not None else ("elbo", "ELBO (nats)")
-    gaps = [plots.Score(f.task.method, f.task.backend, f.row[key], f.row[f"{key}_error"] or 0.0) for f in svi]
-    k_hats = [plots.Score(f.task.method, f.task.backend, f.row["k_hat"]) for f in svi]
-    return Figures(
-        [
-            Panel(style.svg(plots.guide_gaps(gaps, label, marks or {}), captions[0]), captions[0]),
-            Panel(style.svg(plots.guide_k_hats(k_hats), captions[1]), captions[1]),
-        ]
-    )
+    gaps = [
+        plots.Score(f.task.method, f.task.backend, f.row[key], f.row[f"{key}_error"] or 0.0)
+        for f in svi
+        if f.row[key] is not None
+    ]
+    k_hats = [plots.Score(f.task.method, f.task.backend, f.row["k_hat"]) for f in svi if f.row["k_hat"] is not None]
+    panels = []
+    if gaps:
+        panels.append(Panel(style.svg(plots.guide_gaps(gaps, label, marks or {}), captions[0]), captions[0]))
+    if k_hats:
+        panels.append(Panel(style.svg(plots.guide_k_hats(k_hats), captions[1]), captions[1]))
+    return Figures(panels)
 
 
 def summaries(fits: Sequence[Fit]) -> list[Tabled]:

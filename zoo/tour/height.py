@@ -14,7 +14,7 @@ from zoo.report import style
 from zoo.report.densities import EXACT_LOOK, Line, heights
 from zoo.report.page import Block, Columns, Figures, Panel, Section, Tabled
 from zoo.report.tables import Column, Table, number
-from zoo.tour.common import TITLES, Chapter, by_backend, curves, introduction, references
+from zoo.tour.common import TITLES, Chapter, by_backend, curves, failures, introduction, kept, references
 from zoo.tour.fits import Fit, Task, installed, pick
 
 NAME = "height"
@@ -46,13 +46,14 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
             "The data and what was learnt",
         ),
         Columns(
-            [Figures([curves(good, best, "maximum", "log-likelihood", LEARNING)])],
+            [Figures(curves(good, best, "maximum", "log-likelihood", LEARNING))],
             [_table(rows)],
             "Learning",
         ),
+        *failures(fits),
         references(bound),
     ]
-    section = Section(NAME, model.card.title, model.card.lecture, blocks, "Ten heights, maximum likelihood")
+    section = Section(NAME, model.card.title, model.card.lecture, kept(blocks), "Ten heights, maximum likelihood")
     return Chapter(section, [row | {"what": f"{row['what']} of ten heights"} for row in rows[:2]])
 
 
@@ -73,9 +74,7 @@ def _rows(exact: dict[str, np.ndarray], best: float, fits: Sequence[Fit]) -> lis
 def _table(rows: Sequence[dict[str, Any]]) -> Tabled:
     columns = [Column("what", "", "left", head=True), Column("exact", "exact")]
     columns += [Column(b, TITLES[b]) for b in installed()]
-    lead = (
-        "The closed form, and what SVI reached in each backend. The slide's σ² is not what its formula gives."
-    )
+    lead = "The closed form, and what SVI reached in each backend. The slide's σ² is not what its formula gives."
     return Tabled(Table(columns, rows), "Exact against learnt", lead)
 
 

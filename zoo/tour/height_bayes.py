@@ -38,18 +38,18 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
     evidence = float(bound.exact.evidence(data, **bound.options))
     best = float(bound.exact.mean_field(data, **bound.options).elbo)
     learning = [
-        common.curves(
+        panel
+        for guide, words in (
+            ("mean_field", f"Mean field. The best q(μ) q(σ²) of any form reaches {number(best, digits=7)}."),
+            ("flow", "A flow, which can bend."),
+        )
+        for panel in common.curves(
             pick(fits, method=guide),
             evidence,
             "log evidence",
             "ELBO",
             f"{words} The dotted line is the log evidence.",
         )
-        for guide, words in (
-            ("mean_field", f"Mean field. The best q(μ) q(σ²) of any form reaches {number(best, digits=7)}."),
-            ("flow", "A flow, which can bend."),
-        )
-        if pick(fits, method=guide)
     ]
     blocks: list[Block | Columns] = [
         *common.introduction(bound, data),
@@ -61,11 +61,9 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
         Figures(learning, "Learning"),
         Figures(_marginals(bound, data, fits), "The posterior, exact against learnt"),
         Prose(
-            "Every family of guides on the same ten heights, in both backends. The gap is the distance "
-            "of its ELBO from "
-            "the log evidence, which is KL(q ‖ posterior). Errors of means and sds are the worst over "
-            "the latents, in "
-            "posterior sds. A guide of points (delta) has no density, and so no ELBO.",
+            "Every family of guides on the same ten heights, in both backends. The gap is the distance of its "
+            "ELBO from the log evidence, which is KL(q ‖ posterior). Means and sds are off by the worst over the "
+            "latents, in posterior sds. A guide of points (delta) has no density, and so no ELBO.",
             "Guide against guide",
         ),
         common.guide_figures(
@@ -84,12 +82,10 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
         NAME,
         model.card.title,
         model.card.lecture,
-        blocks,
+        common.kept(blocks),
         "The same ten heights with priors: exact evidence and posterior",
     )
-    return Chapter(
-        section, [common.best_row("log evidence of ten heights, and the best ELBO", evidence, fits)]
-    )
+    return Chapter(section, [common.best_row("log evidence of ten heights, and the best ELBO", evidence, fits)])
 
 
 def _predictive(model: Any, data: Mapping[str, np.ndarray], fits: Sequence[Fit]) -> Panel:
@@ -101,13 +97,10 @@ def _predictive(model: Any, data: Mapping[str, np.ndarray], fits: Sequence[Fit])
     ]
     lines.append(Line("exact", points, model.exact.predictive(points, data, **model.options), EXACT_LOOK))
     fitted = norm(x.mean(), x.std())
-    lines.append(
-        Line("maximum likelihood", points, fitted.pdf(points), {"color": style.SOFT, "linewidth": 1.0})
-    )
+    lines.append(Line("maximum likelihood", points, fitted.pdf(points), {"color": style.SOFT, "linewidth": 1.0}))
     caption = (
-        f"The density of a new height: exact (a Student t) and by the {SHOWN} guide in both backends. It "
-        "is wider than "
-        "the maximum-likelihood Gaussian, since the parameters are not known."
+        f"The density of a new height: exact (a Student t) and by the {SHOWN} guide in both backends. It is "
+        "wider than the maximum-likelihood Gaussian, since the parameters are not known."
     )
     return Panel(style.svg(heights(x, lines, "height (m)", "density (1/m)"), caption), caption)
 
@@ -132,10 +125,11 @@ def _marginals(model: Any, data: Mapping[str, np.ndarray], fits: Sequence[Fit]) 
     panels = []
     for site, line in known.items():
         shown = [f for f in pick(fits, backend=installed()[0]) if f.task.method != "delta"]
+        if not shown:
+            continue
         draws = {f.task.method: units[site] * np.asarray(f.draws[site]) for f in shown}
         caption = (
-            f"{labels[site][0]}: draws of every guide and of NUTS in {TITLES[installed()[0]]}, and the "
-            "exact density."
+            f"{labels[site][0]}: draws of every guide and of NUTS in {TITLES[installed()[0]]}, and the exact density."
         )
         panels.append(Panel(style.svg(posterior(draws, line, *labels[site]), caption), caption))
     return panels

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import pyro.distributions as dist
 import torch
-
 from torch.nn.functional import softplus
 
 from guides.families.flow import BINS, BOUND, masks
@@ -28,7 +27,10 @@ def draw(params: Mapping[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
 
 def autoregressive(params: Mapping[str, Tensor], layer: str, h: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and shift each h_i by what came before it; return the new h and the log-Jacobian ()."""
-    see, tell = (torch.as_tensor(m, dtype=h.dtype, device=h.device) for m in masks(h.shape[-1], params[f"{layer}.in_bias"].shape[-1]))
+    see, tell = (
+        torch.as_tensor(m, dtype=h.dtype, device=h.device)
+        for m in masks(h.shape[-1], params[f"{layer}.in_bias"].shape[-1])
+    )
     hidden = torch.tanh((see * params[f"{layer}.in_weight"]) @ h + params[f"{layer}.in_bias"])
     shift = (tell * params[f"{layer}.shift_weight"]) @ hidden + params[f"{layer}.shift_bias"]
     log_scale = (tell * params[f"{layer}.log_scale_weight"]) @ hidden + params[f"{layer}.log_scale_bias"]

@@ -86,9 +86,7 @@ class NumPyroLibrary:
         """Trace at fixed values: site name to its log density by row or plate member, and its scale."""
         with self.jax.enable_x64(True):
             fixed = self.handlers.seed(self._fixed(model, values), 0)
-            trace = self.handlers.trace(fixed).get_trace(
-                None if x is None else self.jax.numpy.asarray(x), **options
-            )
+            trace = self.handlers.trace(fixed).get_trace(None if x is None else self.jax.numpy.asarray(x), **options)
             return {
                 name: (np.asarray(site["fn"].log_prob(site["value"])), float(site["scale"] or 1.0))
                 for name, site in trace.items()
@@ -100,9 +98,7 @@ class NumPyroLibrary:
         with self.jax.enable_x64(True):
             trace = self.handlers.trace(self.handlers.seed(model, seed)).get_trace(**options)
             return {
-                name: np.asarray(site["value"])
-                for name, site in trace.items()
-                if site["type"] in ("sample", "param")
+                name: np.asarray(site["value"]) for name, site in trace.items() if site["type"] in ("sample", "param")
             }
 
     def marginal(self, model: Callable, values: Arrays, x: np.ndarray, **options: Any) -> float:

@@ -57,9 +57,7 @@ def test_every_model_has_both_files():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_two_files_are_one_text(name):
-    (pyro_imports, pyro_rest), (numpyro_imports, numpyro_rest) = (
-        split(text(name, b)) for b in ("pyro", "numpyro")
-    )
+    (pyro_imports, pyro_rest), (numpyro_imports, numpyro_rest) = (split(text(name, b)) for b in ("pyro", "numpyro"))
     assert differing_tokens(pyro_rest, numpyro_rest) <= PAIRS
     assert {IMPORTS.get(line, line) for line in pyro_imports} == numpyro_imports
 

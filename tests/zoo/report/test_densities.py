@@ -53,12 +53,8 @@ def test_mixture_ellipses_have_the_covariances_axes() -> None:
 
 
 def test_points_take_their_components_colours() -> None:
-    fitted = Mixture(
-        np.array([[5.0, 0], [0.0, 0]]), np.array([np.eye(2)] * 2), np.array([[1.0, 0], [0.5, 0.5]])
-    )
-    colours = (
-        mixture(np.array([[5.0, 0], [2.5, 0]]), fitted, None, "a", "b").axes[0].collections[0].get_facecolor()
-    )
+    fitted = Mixture(np.array([[5.0, 0], [0.0, 0]]), np.array([np.eye(2)] * 2), np.array([[1.0, 0], [0.5, 0.5]]))
+    colours = mixture(np.array([[5.0, 0], [2.5, 0]]), fitted, None, "a", "b").axes[0].collections[0].get_facecolor()
     first, second = np.array(to_rgb(style.BLUE)), np.array(to_rgb(style.ORANGE))
     assert np.asarray(colours)[:, :3] == pytest.approx(np.array([second, (first + second) / 2]))
 

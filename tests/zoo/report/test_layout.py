@@ -76,7 +76,5 @@ def test_overlapping_plates_are_costed() -> None:
 
 def test_crossing_edges_cost_more() -> None:
     graph = Graph(tuple("abcd"), (("a", "c"), ("b", "d")))
-    straight, crossed = costs(
-        graph, np.array([[(0, 0), (1, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1), (0, 1)]])
-    )
+    straight, crossed = costs(graph, np.array([[(0, 0), (1, 0), (0, 1), (1, 1)], [(0, 0), (1, 0), (1, 1), (0, 1)]]))
     assert crossed > straight + 10

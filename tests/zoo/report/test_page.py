@@ -90,16 +90,10 @@ def read(html: str) -> Reader:
 def outside(html: str) -> list[str]:
     """Return what the page would fetch from elsewhere."""
     reader = read(html)
-    fetched = [
-        v for _, name, v in reader.attributes if name in ("src", "href", "xlink:href", "data", "srcset")
-    ]
+    fetched = [v for _, name, v in reader.attributes if name in ("src", "href", "xlink:href", "data", "srcset")]
     found = [v for v in fetched if not v.startswith(("#", "data:"))]
     found += [v for v in re.findall(r"url\(\s*['\"]?([^)'\"]*)", html) if not v.startswith(("#", "data:"))]
-    return (
-        found
-        + re.findall(r"@import[^;]*", html)
-        + [t for t in reader.tags if t in ("script", "link", "iframe")]
-    )
+    return found + re.findall(r"@import[^;]*", html) + [t for t in reader.tags if t in ("script", "link", "iframe")]
 
 
 def test_nothing_from_outside() -> None:

@@ -112,9 +112,7 @@ def test_html_heads_rows_and_columns() -> None:
 
 def test_html_escapes_everything() -> None:
     evil = '<script>alert("1")</script>'
-    html = to_html(
-        Table([Column("a", evil), Column("b", "b", head=True)], [{"a": evil, "b": evil}], evil, None, evil)
-    )
+    html = to_html(Table([Column("a", evil), Column("b", "b", head=True)], [{"a": evil, "b": evil}], evil, None, evil))
     assert "<script" not in html
     assert html.count("&lt;script&gt;") == 6
 

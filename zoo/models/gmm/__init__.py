@@ -55,8 +55,7 @@ CARD = Card(
     title="Mixture of Gaussians",
     lecture="Finite mixtures: the Gaussian mixture model and its maximum likelihood",
     process=(
-        "z_i ~ Categorical(weights),  i = 1 … n\n"
-        "x_i ~ Normal(loc[z_i], scale_tril[z_i] scale_tril[z_i]ᵀ + floor I)"
+        "z_i ~ Categorical(weights),  i = 1 … n\nx_i ~ Normal(loc[z_i], scale_tril[z_i] scale_tril[z_i]ᵀ + floor I)"
     ),
     formula=(
         r"p_\theta(x) = \prod_{i=1}^{n} \sum_{k=1}^{K} \phi_k\, \mathcal{N}(x_i \mid \mu_k, \Sigma_k),"

@@ -42,9 +42,7 @@ def log_weighted(x: np.ndarray, values: Arrays, floor: float) -> np.ndarray:
     return log_weights + log_normal(x, values["loc"], floored_tril(values["scale_tril"], floor))
 
 
-def log_joint(
-    values: Arrays, data: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6
-) -> dict[str, float]:
+def log_joint(values: Arrays, data: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6) -> dict[str, float]:
     """Return the log density by sample site.
 
     Args:
@@ -62,9 +60,7 @@ def log_joint(
     return {"z": float(log_weights[z].sum()), "x": float(by_component[np.arange(len(z)), z].sum())}
 
 
-def log_likelihood(
-    x: np.ndarray, values: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6
-) -> np.ndarray:
+def log_likelihood(x: np.ndarray, values: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6) -> np.ndarray:
     """Return log Σ_k π_k N(x_i | k) of each row, shape (n,), in nats.
 
     >>> values = {
@@ -78,9 +74,7 @@ def log_likelihood(
     return logsumexp(log_weighted(x, values, floor), axis=1)
 
 
-def responsibilities(
-    x: np.ndarray, values: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6
-) -> np.ndarray:
+def responsibilities(x: np.ndarray, values: Arrays, *, K: int = 2, D: int = 2, floor: float = 1e-6) -> np.ndarray:
     """Return p(z_i = k | x_i), shape (n, K)."""
     weighted = log_weighted(x, values, floor)
     return np.exp(weighted - logsumexp(weighted, axis=1, keepdims=True))

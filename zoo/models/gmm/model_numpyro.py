@@ -7,9 +7,7 @@ from jax import Array
 from numpyro.distributions import constraints
 
 
-def model(
-    x: Array | None = None, *, size: int | None = None, K: int = 2, D: int = 2, floor: float = 1e-6
-) -> None:
+def model(x: Array | None = None, *, size: int | None = None, K: int = 2, D: int = 2, floor: float = 1e-6) -> None:
     """Draw a component, then a point from its Gaussian.
 
     The parameters' initial values suit data of mean 0 and sd 1: components side by side on the diagonal.

@@ -85,9 +85,7 @@ CARD = Card(
             when=DIAGONAL,
         ),
         Site("loc", "latent", ("component", "feature"), "real", "mean of each component", r"\mu"),
-        Site(
-            "scale", "latent", ("component", "feature"), "positive", "sd of each column", r"\sigma", when=FULL
-        ),
+        Site("scale", "latent", ("component", "feature"), "positive", "sd of each column", r"\sigma", when=FULL),
         Site(
             "corr",
             "latent",

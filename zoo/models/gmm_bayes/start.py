@@ -30,9 +30,7 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     o, x = Options(**options), data["x"]
     n, features = x.shape
     if o.covariance == "full" and features == 1:
-        raise UserError(
-            "gmm_bayes: covariance='full' needs at least 2 columns, and x has 1; use covariance='diagonal'"
-        )
+        raise UserError("gmm_bayes: covariance='full' needs at least 2 columns, and x has 1; use covariance='diagonal'")
     member = kmeans_labels(x, o.K, rng) == np.arange(o.K)[:, None]
     count = member.sum(1)[:, None]
     center, spread = np.broadcast_to(o.center, features), np.broadcast_to(o.spread, features)

@@ -73,9 +73,7 @@ CARD = Card(
         Option("kappa0", 1.0, "how many observations the prior of loc is worth", above=0),
         Option("a0", 2.0, "shape of the variance's prior; 2 a0 observations are its worth", above=0),
         Option("b0", 0.005, "scale of the variance's prior, square metres", above=0),
-        Option(
-            "known_sd", None, "the standard deviation in metres, where it is known; none: a latent", above=0
-        ),
+        Option("known_sd", None, "the standard deviation in metres, where it is known; none: a latent", above=0),
         Option("s0", 0.1, "prior standard deviation of loc in metres, used with known_sd", above=0),
     ),
     inputs={"x": ("row",)},

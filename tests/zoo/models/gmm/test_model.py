@@ -59,8 +59,5 @@ def test_torch_maps_over_parameters():
     points = torch.tensor(np.stack([VALUES["loc"], VALUES["loc"] + 1]))
     with pyro.validation_enabled(False):
         found = torch.func.vmap(total)(points)
-    answers = [
-        sum(exact.log_joint(VALUES | {"z": Z, "loc": p.numpy()}, {"x": X}, **OPTIONS).values())
-        for p in points
-    ]
+    answers = [sum(exact.log_joint(VALUES | {"z": Z, "loc": p.numpy()}, {"x": X}, **OPTIONS).values()) for p in points]
     assert found.numpy() == pytest.approx(answers, rel=1e-6)

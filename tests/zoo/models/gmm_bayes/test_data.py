@@ -13,9 +13,7 @@ DERIVED = {o.name: o.derive(FAITHFUL) for o in CARD.options if o.derive and not 
 
 
 def test_eight_rows_are_every_34th():
-    assert (
-        load("old_faithful_8")["x"].tolist() == FAITHFUL["x"][[0, 34, 68, 102, 136, 170, 204, 238]].tolist()
-    )
+    assert load("old_faithful_8")["x"].tolist() == FAITHFUL["x"][[0, 34, 68, 102, 136, 170, 204, 238]].tolist()
     with pytest.raises(UserError, match="old_faithful_8"):
         load("old_faithful_9")
 
@@ -45,9 +43,7 @@ def test_simulated_rows_have_the_documented_moments(covariance):
 def test_the_start_is_inside_every_support(covariance, name, K):
     data = load(name)
     begin = start(data, np.random.default_rng(0), K=K, covariance=covariance, **DERIVED)
-    active = [
-        s.name for s in CARD.active_sites({"covariance": covariance}) if s.kind == "latent" and not s.local
-    ]
+    active = [s.name for s in CARD.active_sites({"covariance": covariance}) if s.kind == "latent" and not s.local]
     assert sorted(begin) == sorted(active)
     values = {site: s.value for site, s in begin.items()} | {"z": np.zeros(len(data["x"]), int)}
     joint = exact.log_joint(values, data, K=K, covariance=covariance, **DERIVED)

@@ -99,9 +99,7 @@ def test_evidences_of_all_possible_rows_sum_to_one():
 
 def test_the_order_of_rows_does_not_matter_and_ten_rows_are_the_most():
     x = load()["x"]
-    assert exact.evidence({"x": x[:10]}, **OPTIONS) == pytest.approx(
-        exact.evidence({"x": x[9::-1]}, **OPTIONS)
-    )
+    assert exact.evidence({"x": x[:10]}, **OPTIONS) == pytest.approx(exact.evidence({"x": x[9::-1]}, **OPTIONS))
     assert exact.evidence({"x": x[:11]}, **OPTIONS) is None
     assert exact.evidence({"x": EIGHT}, covariance="full") is None
 
@@ -116,13 +114,9 @@ def test_log_joint_with_diagonal_covariances():
     assert found["weights"] == pytest.approx(dirichlet.logpdf([0.3, 0.7], [0.7, 0.7]), rel=1e-12)
     assert found["variance"] == pytest.approx(by_hand.sum(), rel=1e-12)
     squares = (LOC - np.array([3.0, 60.0])) ** 2 * 0.4 / variance
-    assert found["loc"] == pytest.approx(
-        -0.5 * (squares + np.log(2 * np.pi * variance / 0.4)).sum(), rel=1e-12
-    )
+    assert found["loc"] == pytest.approx(-0.5 * (squares + np.log(2 * np.pi * variance / 0.4)).sum(), rel=1e-12)
     assert found["z"] == pytest.approx(4 * np.log(0.3) + 4 * np.log(0.7), rel=1e-12)
-    rows = [
-        multivariate_normal.logpdf(x, LOC[k], np.diag(variance[k])) for x, k in zip(EIGHT, Z, strict=True)
-    ]
+    rows = [multivariate_normal.logpdf(x, LOC[k], np.diag(variance[k])) for x, k in zip(EIGHT, Z, strict=True)]
     assert found["x"] == pytest.approx(sum(rows), rel=1e-10)
 
 
@@ -152,9 +146,7 @@ def test_lkj_integrates_to_one_and_is_det_to_the_eta(eta):
     assert quad(density, -np.pi / 2, np.pi / 2)[0] == pytest.approx(1, abs=1e-7)
     # In three dimensions: up to the Jacobian ∏ L_ii^(D-i), the density is det(corr)^(eta - 1).
     factors = np.linalg.cholesky(
-        np.array(
-            [[[1, 0.2, 0.1], [0.2, 1, -0.4], [0.1, -0.4, 1]], [[1, 0.7, 0.3], [0.7, 1, 0.5], [0.3, 0.5, 1]]]
-        )
+        np.array([[[1, 0.2, 0.1], [0.2, 1, -0.4], [0.1, -0.4, 1]], [[1, 0.7, 0.3], [0.7, 1, 0.5], [0.3, 0.5, 1]]])
     )
     diagonal = np.diagonal(factors, axis1=1, axis2=2)
     up_to = (eta - 1) * 2 * np.log(diagonal).sum(1) + np.log(diagonal[:, 1])

@@ -52,9 +52,7 @@ def test_evidence_and_moments_by_quadrature(rows, options):
     loc = p.m0 + np.sqrt(variance / p.kappa0) * unit
 
     def joint(v: float, m: float) -> float:
-        return sum(
-            exact.log_joint({"variance": np.asarray(v), "loc": np.asarray(m)}, {"x": x}, **options).values()
-        )
+        return sum(exact.log_joint({"variance": np.asarray(v), "loc": np.asarray(m)}, {"x": x}, **options).values())
 
     measure = variance * np.sqrt(variance / p.kappa0) * (0.1 * 0.3)
     mass = np.exp(np.vectorize(joint)(variance, loc) - exact.evidence({"x": x}, **options)) * measure
@@ -99,9 +97,7 @@ def test_mean_field_is_the_best_of_its_family(options):
     found = exact.mean_field(DATA, **options)
     assert -best.fun == pytest.approx(found.elbo, abs=1e-6)
     assert np.exp(best.x[1]) == pytest.approx(found.sd["loc"], rel=1e-3)
-    assert invgamma.std(np.exp(best.x[2]), scale=np.exp(best.x[3])) == pytest.approx(
-        found.sd["variance"], rel=1e-3
-    )
+    assert invgamma.std(np.exp(best.x[2]), scale=np.exp(best.x[3])) == pytest.approx(found.sd["variance"], rel=1e-3)
     assert found.elbo < exact.evidence(DATA, **options)
     assert found.sd["loc"] < np.sqrt(p.b0 / (p.a0 - 1) / p.kappa0)
 

@@ -1,0 +1,171 @@
+"""The tour's page: every chapter is there, whatever became of its fits, and the page is whole."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo.tour
+from zoo import catalogue
+from zoo.errors import UserError
+from zoo.tour import common, fits, gmm, gmm_bayes, height, height_bayes
+from zoo.tour.fits import Fit, Task, pick, run
+
+STEPS = np.arange(400)
+
+
+def pretend(task: Task) -> Fit:
+    """Return what a perfect fit would leave, from exact answers and a seed."""
+    model = catalogue.model(task.model, **task.options)
+    data = catalogue.load_data(model, task.data)
+    model = model.bind(data)
+    rng = np.random.default_rng(len(str(task)))
+    if task.model == "height":
+        return _learnt(task, model.exact.fit(data), model, data)
+    if task.model == "gmm":
+        best = gmm.best_of_many(data["x"], task.options["K"], 1e-6)
+        tril = np.linalg.cholesky(best.covariances_)
+        return _learnt(task, {"weights": best.weights_, "loc": best.means_, "scale_tril": tril}, model, data)
+    size = 300
+    if task.model == "height_bayes":
+        draws = {"variance": rng.gamma(7, 4e-4, size), "loc": rng.normal(1.68, 0.017, size)}
+    else:
+        loc = np.array([[2.0, 54.0], [4.3, 80.0]]) + 0.1 * rng.normal(size=(size, 2, 2))
+        draws = {"weights": rng.dirichlet([97, 175], size), "loc": loc}
+        square = np.broadcast_to(np.array([[0.3, 6.0], [0.4, 6.0]]), (size, 2, 2))
+        tril = np.broadcast_to(np.linalg.cholesky([[1, 0.4], [0.4, 1]]), (size, 2, 2, 2))
+        draws |= {"scale": square, "corr": tril} if task.options else {"variance": square**2}
+    row: dict[str, Any] = dict.fromkeys(("elbo", "elbo_error", "gap", "gap_error", "gap_note", "k_hat"))
+    if task.method not in ("nuts", "delta"):
+        row |= {"elbo": 13.0, "elbo_error": 0.002, "k_hat": 0.9 if task.method == "laplace" else 0.2}
+        if model.exact.evidence(data, **model.options) is not None:
+            row |= {"gap": 0.0713, "gap_error": 0.002, "gap_note": "includes <log K!>"}
+    summary = [{"name": "loc", "mean": 1.7, "sd": 0.1, "ess_bulk": 300.4, "r_hat": 1.0}] if task.summarised else ()
+    return Fit(task, row=row, values=13 - 50 * np.exp(-STEPS / 30), draws=draws, summary=summary)
+
+
+def _learnt(task: Task, params: dict[str, np.ndarray], model: Any, data: dict[str, np.ndarray]) -> Fit:
+    total = float(model.exact.log_likelihood(data["x"], params, **model.options).sum())
+    return Fit(task, row={}, values=total - 50 * np.exp(-STEPS / 30), params=params, log_likelihood=total)
+
+
+@pytest.fixture(autouse=True)
+def _few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gmm, "STARTS", 1)
+    monkeypatch.setattr(gmm, "SIZES", (1, 2))
+
+
+def page(monkeypatch: pytest.MonkeyPatch, folder: Path, failing: Sequence[str] = ()) -> str:
+    """Return the tour's page made of pretended fits; those whose words are among `failing` have failed."""
+
+    def learn(tasks: Sequence[Task], *_: Any) -> list[Fit]:
+        return [Fit(t, "no <luck>") if str(t) in failing or "all" in failing else pretend(t) for t in tasks]
+
+    monkeypatch.setattr(zoo.tour, "learn", learn)
+    path = zoo.tour.tour(folder)
+    assert [p.name for p in folder.iterdir()] == ["index.html"]
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    html = page(monkeypatch, tmp_path / "new" / "tour")
+    for name in zoo.tour.CHAPTERS:
+        assert f'<section id="{name}">' in html
+        assert f'href="#{name}"' in html
+    for words in (
+        "0.00292100",
+        "1.68300",
+        "13.0713",
+        "−40.3096",
+        "not to be trusted",
+        "log 2! = 0.693",
+        "no ELBO",
+    ):
+        assert words in html
+    assert html.count('class="plates"') == 4
+    assert html.count('class="figure"') >= 17
+    assert html.count("ArviZ&#39;s summary") == 2
+    assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()
+    assert len(html) < 5_000_000
+    assert not re.search(r'(?:src|href)="(?!#)', html)
+
+
+def test_failed_fits_are_said_and_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    html = page(monkeypatch, tmp_path, ["height_bayes, flow, pyro", "gmm_bayes, nuts, numpyro"])
+    assert "flow in Pyro failed: no &lt;luck&gt;" in html
+    assert "of which 2 failed" in html
+    assert "includes &lt;log K!&gt;" in html
+
+
+def test_page_survives_that_every_fit_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    html = page(monkeypatch, tmp_path, ["all"])
+    assert html.count("no &lt;luck&gt;") > 10
+    assert html.count("<section id=") == 4
+
+
+@pytest.mark.parametrize("missing", ["pyro", "numpyro"])
+def test_one_backend_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str) -> None:
+    here = [b for b in fits.installed() if b != missing]
+    if not here:
+        pytest.skip("the only backend of this leg")
+    for module in (zoo.tour, fits, common, height, height_bayes, gmm, gmm_bayes):
+        if hasattr(module, "installed"):
+            monkeypatch.setattr(module, "installed", lambda: here)
+    html = page(monkeypatch, tmp_path)
+    words = re.sub(r"<[^>]*>", "\n", html[html.index("<main") : html.index("<footer")])
+    title = common.TITLES[missing]
+    assert not re.search(rf"^{title}$", words, re.MULTILINE)
+
+
+def test_no_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(zoo.tour, "installed", list)
+    with pytest.raises(UserError, match="ppl-zoo"):
+        zoo.tour.tour(tmp_path / "tour")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "tour").write_text("mine")
+    with pytest.raises(UserError, match="is a file"):
+        zoo.tour.tour(tmp_path / "tour")
+
+
+def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fits, "run", lambda task, _: Fit(task))
+    tasks = height.tasks(quick=True)
+    told: list[tuple[int, int, str]] = []
+    left = fits.learn(tasks, 1, lambda *words: told.append(words))
+    assert [f.task for f in left] == tasks
+    assert [(done, total) for done, total, _ in told] == [(i + 1, len(tasks)) for i in range(len(tasks))]
+
+
+def test_a_failing_task_says_why() -> None:
+    lost = run(Task("height", "height", {"backend": fits.installed()[0], "num_steps": 0}))
+    assert lost.error
+    assert "num_steps" in lost.error
+    assert pick([lost]) == []
+
+
+@pytest.mark.parametrize("backend", ["pyro", "numpyro"])
+def test_a_fit_has_what_the_page_needs(backend: str) -> None:
+    words = {"backend": backend, "guide": "mean_field", "num_steps": 30}
+    fit = run(Task("height_bayes", "height_bayes", words, summarised=True))
+    assert fit.error is None
+    assert fit.values.shape == (30,)
+    assert set(fit.draws) == {"variance", "loc"}
+    assert {v.shape for v in fit.draws.values()} == {(1000,)}
+    assert [row["name"] for row in fit.summary] == ["variance", "loc"]
+    assert np.isfinite(fit.row["gap"])
+    assert fit.values[-1] > fit.values[0] - 50
+
+
+@pytest.mark.parametrize("backend", ["pyro", "numpyro"])
+def test_maximum_likelihood_to_four_digits(backend: str) -> None:
+    fit = run(Task("height", "height", {"backend": backend}, data="lecture"))
+    assert fit.error is None
+    assert float(fit.params["loc"]) == pytest.approx(1.683, rel=5e-5)
+    assert float(fit.params["scale"]) ** 2 == pytest.approx(0.002921, rel=5e-5)
+    assert fit.log_likelihood == pytest.approx(14.989761, abs=1e-4)
