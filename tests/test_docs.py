@@ -149,9 +149,14 @@ def test_no_page_names_a_machine(page: Path) -> None:
         assert not re.search(r"/(home|root|work|tmp|Users)/", line), line
 
 
-def test_pitfalls_name_tests_that_exist() -> None:
+def test_every_pitfall_test_is_on_the_page_and_none_is_made_up() -> None:
     text = (DOCS / "pitfalls.md").read_text(encoding="utf-8")
+    tests = set()
     for name in ("pyro", "numpyro"):
+        assert f"`tests/test_pitfalls_{name}.py`" in text
         source = (ROOT / f"tests/test_pitfalls_{name}.py").read_text(encoding="utf-8")
-        assert f"tests/test_pitfalls_{name}.py" in text
-        assert re.findall(r"^def test_", source, re.MULTILINE)
+        tests |= set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert named <= tests, named - tests
+    library = {"test_two_of_them_work", "test_our_guide_works_in_stock_svi"}  # they show what does work
+    assert tests - named <= library, tests - named - library

@@ -37,6 +37,8 @@ def _check_option(model: str, option: Option, value: Any) -> None:
     if not numeric or value is None:
         return
     try:
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise TypeError
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise UserError(f"{where}={value!r} is not a number; give {option.meaning}") from None

@@ -15,7 +15,8 @@ def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> U
     guide 'flw' is unknown; did you mean 'flow'? Known: delta, flow
     """
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=2, cutoff=0.5)
+    folded = {n.casefold(): n for n in names}
+    near = [folded[n] for n in get_close_matches(str(name).casefold(), folded, n=2, cutoff=0.5)]
     hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
     place = f" in {where}" if where else ""
     return UserError(f"{kind} {str(name)!r} is unknown{place}{hint} Known: {', '.join(names) or 'none'}")

@@ -146,7 +146,9 @@ def run_request(
 
 def _svi(run: Run, bar: Progress) -> None:
     asked, program = run.request, run.program
-    steps, rate = int(asked.num_steps or 0), float(asked.learning_rate or 0)
+    # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew.
+    steps = int(asked.num_steps or 0) if program.coordinates.size else 0
+    rate = float(asked.learning_rate or 0)
     began = time.perf_counter()
     state = State.at(_best_start(run, steps, rate))
     run.seconds["explore"] = time.perf_counter() - began
@@ -190,7 +192,7 @@ def _stop(run: Run, state: State, losses: np.ndarray, batches: np.ndarray | None
 def _best_start(run: Run, steps: int, rate: float) -> np.ndarray:
     """Climb from every restart side by side, and return where the best one came to; v of the start if one."""
     program, count = run.program, int(run.request.restarts or 1)
-    if count == 1:
+    if count == 1 or not steps:
         return starting_point(run, run.starts)
     tried = (run.model.start(run.data, generator(run.request.seed, f"start {i}")) for i in range(count))
     points = np.stack([starting_point(run, starts) for starts in tried])
@@ -250,6 +252,8 @@ def chunks(steps: int) -> list[tuple[int, int]]:
     >>> chunks(400), chunks(7)
     ([(0, 200), (200, 400)], [(0, 7)])
     """
+    if not steps:
+        return []
     length = next((n for n in range(min(CHUNK, steps), 19, -1) if steps % n == 0), min(CHUNK, steps))
     return [(first, min(first + length, steps)) for first in range(0, steps, length)]
 

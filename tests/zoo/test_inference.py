@@ -133,7 +133,7 @@ def bad_rows() -> np.ndarray:
         ("heigt", {}, "model 'heigt' is unknown; did you mean 'height'"),
         ("gmm", {"k": 3}, "option 'k' is unknown in model 'gmm'.*'K'"),
         ("gmm", {"K": 0}, "K=0 must be at least 1"),
-        ("gmm", {"K": "3"}, "K='3' is not a whole number"),
+        ("gmm", {"K": "3"}, "K='3' is not a number"),
         ("gmm", {"D": 3}, "D=3 disagrees with the data, which say 2"),
         ("gmm_bayes", {"covariance": "ful"}, "covariance 'ful' is unknown.*'full'"),
         ("height", {"data": {"x": bad_rows()}}, "1 of 10 rows that are not finite, the first is row 3"),

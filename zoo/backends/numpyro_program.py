@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
 from numpyro import handlers
+from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer import MCMC, NUTS
 
 from guides.coordinates_numpyro import Coordinates
@@ -30,7 +31,9 @@ def _scoped(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def inside(self: Program, *args: Any, **kwargs: Any) -> Any:
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(jax.devices(self.device)[0]):
+        device = jax.devices(self.device)[0]
+        # Values that are not finite are ours to find: a FitError says where.
+        with jax.enable_x64(self.dtype == "float64"), jax.default_device(device), validation_enabled(False):
             return method(self, *args, **kwargs)
 
     return inside

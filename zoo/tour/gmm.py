@@ -111,8 +111,7 @@ def _panel(model: Any, x: np.ndarray, fit: Fit) -> Panel:
     grid = contours(x, lambda rows: model.exact.log_likelihood(rows, fit.params, **model.options))
     caption = (
         f"{TITLES[fit.task.backend]}, two components: 272 eruptions coloured by responsibility, means, "
-        "ellipses at one and "
-        "two standard deviations, and contours of the density."
+        "ellipses at one and two standard deviations, and contours of the density."
     )
     return Panel(style.svg(mixture(x, Mixture(loc, covariance, shares), grid, *AXES), caption), caption)
 

@@ -71,10 +71,11 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
         ),
         Figures(_marginals(diagonal), "The posterior, NUTS against guides"),
         Prose(
-            "On eight of the rows the evidence is an exact sum over all 2⁸ allocations, so every guide's gap is "
-            "known. The posterior has 2! equal modes, one a labelling. A guide that sits on one of them can at best "
-            f"reach the evidence less about {modes} nats: that much of its gap is no fault of its family. Every "
-            f"guide takes {number(STEPS)} steps here, a third of the model's own, so the flow is not at its best.",
+            "On eight of the rows the evidence is an exact sum over all 2⁸ allocations, so every guide's "
+            "gap is known. The posterior has 2! equal modes, one a labelling. A guide that sits on one of "
+            f"them can at best reach the evidence less about {modes} nats: that much of its gap is no fault "
+            f"of its family. Every guide takes {number(STEPS)} steps here, a third of the model's own, so "
+            "the flow is not at its best.",
             "Guide against guide, eight rows",
         ),
         common.guide_figures(
@@ -125,8 +126,9 @@ def _panel(fit: Fit, x: np.ndarray) -> Panel:
         )
 
     caption = (
-        f"{form.capitalize()} covariances, {SHOWN} guide in {TITLES[fit.task.backend]}: responsibilities and "
-        "contours of the predictive density are averaged over its draws; ellipses at the posterior means."
+        f"{form.capitalize()} covariances, {SHOWN} guide in {TITLES[fit.task.backend]}: responsibilities "
+        "and contours of the predictive density are averaged over its draws; ellipses at the posterior "
+        "means."
     )
     drawn = mixture(x, Mixture(means["loc"], covariance, shares), contours(x, predictive, 60), *AXES)
     return Panel(style.svg(drawn, caption), caption)

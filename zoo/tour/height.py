@@ -90,8 +90,8 @@ def _panel(model: Any, name: str, fits: Sequence[Fit]) -> Panel:
     lines.append(Line("closed form", points, _density(points, exact), EXACT_LOOK))
     meaning = {d.name: d.meaning for d in model.card.datasets}[name]
     caption = (
-        f"{meaning[0].upper()}{meaning[1:]}: histogram, rows below it, and the Gaussian of both backends "
-        "on top of the closed form."
+        f"{meaning[0].upper()}{meaning[1:]}: histogram, rows below it, and the Gaussian of both backends on "
+        "top of the closed form."
     )
     return Panel(style.svg(heights(x, lines, "height (m)", "density (1/m)"), caption), caption)
 

@@ -61,9 +61,10 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
         Figures(learning, "Learning"),
         Figures(_marginals(bound, data, fits), "The posterior, exact against learnt"),
         Prose(
-            "Every family of guides on the same ten heights, in both backends. The gap is the distance of its "
-            "ELBO from the log evidence, which is KL(q ‖ posterior). Means and sds are off by the worst over the "
-            "latents, in posterior sds. A guide of points (delta) has no density, and so no ELBO.",
+            "Every family of guides on the same ten heights, in both backends. The gap is the distance of "
+            "its ELBO from the log evidence, which is KL(q ‖ posterior). Means and sds are off by the "
+            "worst over the latents, in posterior sds. A guide of points (delta) has no density, and so no "
+            "ELBO.",
             "Guide against guide",
         ),
         common.guide_figures(
