@@ -2,7 +2,7 @@
 # make test   install, then every check; needs a Python 3.12 or newer too, for the leg without torch
 # Running either again reuses the environments. PYTHON=… and PYTHON312=… name interpreters by hand.
 .DEFAULT_GOAL := help
-.PHONY: help tour test test-main test-quick test-legs leg-numpyro leg-pyro lint format clean python python312
+.PHONY: help tour test test-long test-main test-quick test-legs leg-numpyro leg-pyro lint format clean python python312
 
 FINDABLE := $(sort $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[1-9]*/bin/python))
 # The first interpreter of $(2) that runs, is at least Python $(1) and can make a virtual environment.
@@ -60,10 +60,10 @@ tour: $(MAIN)
 test: python312 test-main test-legs
 
 test-main: lint
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
 test-quick: lint
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not long"
 
 lint: $(MAIN)
 	$(BIN)/ruff check .
@@ -74,13 +74,17 @@ format: $(MAIN)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Checks of many minutes, such as ten seeds of every mixture in both backends.
+test-long: $(MAIN)
+	$(BIN)/python -m pytest -m long
+
 test-legs: leg-numpyro leg-pyro
 
 leg-numpyro: $(NUMPYRO)
-	ZOO_TEST_BACKENDS=numpyro .venv-numpyro/bin/python -m pytest $(PARALLEL) -m "not slow" $(NUMPYRO_LEG)
+	ZOO_TEST_BACKENDS=numpyro .venv-numpyro/bin/python -m pytest $(PARALLEL) -m "not slow and not long" $(NUMPYRO_LEG)
 
 leg-pyro: $(PYRO)
-	ZOO_TEST_BACKENDS=pyro .venv-pyro/bin/python -m pytest $(PARALLEL) -m "not slow" $(PYRO_LEG)
+	ZOO_TEST_BACKENDS=pyro .venv-pyro/bin/python -m pytest $(PARALLEL) -m "not slow and not long" $(PYRO_LEG)
 
 clean:
 	rm -rf .venv .venv-numpyro .venv-pyro build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -10,11 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.distributions import constraints
 from numpyro.handlers import block, seed, substitute, trace
+from numpyro.primitives import Messenger
 
 from guides.sites import Plate, Support, TracedSite, by_row, combinations, local_latents, require_values
 
 Model = Callable[..., Any]
 Values = Mapping[str, Any]
+
+
+class Middle(Messenger):
+    """Put every latent at a plain point of its support: a draw would first compile its sampler, for seconds."""
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        """Set the value of a latent that has none."""
+        if msg["type"] == "sample" and msg["value"] is None:
+            fn = msg["fn"]
+            like = jnp.zeros(fn.shape(msg["kwargs"]["sample_shape"]), int if fn.support.is_discrete else float)
+            msg["value"] = fn.support.feasible_like(like)
 
 
 def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
@@ -25,7 +37,7 @@ def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tup
         args, kwargs: what it is called with; observed arrays must be among them.
     """
     with block():
-        nodes = trace(seed(model, jax.random.key(0))).get_trace(*args, **kwargs)
+        nodes = trace(Middle(seed(model, jax.random.key(0)))).get_trace(*args, **kwargs)
     plates = {name: node for name, node in nodes.items() if node["type"] == "plate"}
     return tuple(_site(node, plates) for node in nodes.values() if node["type"] in {"sample", "param"})
 

@@ -1,19 +1,22 @@
 """The skeletons of the docs work as they are printed, in both backends; what the docs name is there."""
 
-import importlib
+import importlib.util
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import guides
 import guides.families
 import zoo
 import zoo.models
 from guides.families import family, generator
+from zoo.cli import main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -21,7 +24,10 @@ PAGES = sorted(DOCS.glob("*.md"))
 FILE = re.compile(r"^`(?P<path>[\w/]+\.py)`\n```python\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAMED = re.compile(r"`((?:zoo|guides|tests|benchmarks|docs)/[\w./*-]+)`")
-COMMAND = re.compile(r"^(?:\$ )?(zoo [a-z].*)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:\$ )?zoo ([a-z][a-z]+\b[^|\n]*)", re.MULTILINE)
+NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e-?\d+)?")
+# Seconds and Monte Carlo errors; the means of 600 draws of a waiting time have an error of 0.02.
+TOLERANCE = 0.12
 
 
 def copied(page: str, folder: Path) -> list[str]:
@@ -34,13 +40,13 @@ def copied(page: str, folder: Path) -> list[str]:
     return [path for path, _ in found]
 
 
-def planted(package: object, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def planted(package: ModuleType, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
     monkeypatch.delattr(package, name, raising=False)
     importlib.invalidate_caches()
 
 
-def forget(package: object, name: str) -> None:
+def forget(package: ModuleType, name: str) -> None:
     vars(package).pop(name, None)
     for module in [m for m in sys.modules if f"{m}.".startswith(f"{package.__name__}.{name}.")]:
         del sys.modules[module]
@@ -127,6 +133,57 @@ def test_the_new_family_learns_in_each_backend(new_family: list[str], backend: s
         gaps[name] = gap
     slack = 4 * (float(gaps["skewed"].error) + float(gaps["mean_field"].error))
     assert -slack < float(gaps["skewed"].value) < float(gaps["mean_field"].value) + slack
+
+
+# --- the examples of the pages -------------------------------------------------------------------------
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+refresh = loaded(DOCS / "refresh.py")
+
+
+def numbers(text: str) -> list[float]:
+    """Return a text's numbers in order of size, since components have no order."""
+    return sorted(float(word) for word in NUMBER.findall(text))
+
+
+@pytest.mark.slow
+@pytest.mark.needs("pyro", "numpyro")
+@pytest.mark.parametrize("name", ["choosing-a-guide.md", "first-steps.md"])
+def test_python_prints_what_the_page_shows(name: str, tmp_path: Path) -> None:
+    shown = [e for e in refresh.examples((DOCS / name).read_text(encoding="utf-8")) if e.kind == "python"]
+    assert len(shown) > 1
+    session: dict[str, object] = {}
+    for example in shown:
+        found = refresh.run(example, session, tmp_path)
+        assert NUMBER.sub("", found).split() == NUMBER.sub("", example.output).split()
+        assert numbers(found) == pytest.approx(numbers(example.output), abs=TOLERANCE)
+
+
+def test_refresh_runs_python_files_and_commands(tmp_path: Path) -> None:
+    page = (
+        "`a.py`\n```python\nprint(6 * 7)\n```\n\n```python\nx = 2\nprint(x)\n```\n\n```text\nold\n```\n"
+        "```console\n$ python a.py\nold\n```\n```python\nno output\n```\nend\n"
+    )
+    made = refresh.refresh(page, tmp_path)
+    assert made == page.replace("text\nold", "text\n2").replace("a.py\nold", "a.py\n42")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_command_line_parses(page: Path, new_model: list[str], new_family: list[str]) -> None:
+    for line in COMMAND.findall(page.read_text(encoding="utf-8")):
+        name, *arguments = line.split("  ")[0].split()
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0, line
+        main.commands[name].make_context(name, list(arguments))  # raises where the command line would refuse
 
 
 # --- what the pages name -------------------------------------------------------------------------------

@@ -59,10 +59,7 @@ def test_our_trace_neither_reads_nor_writes_the_store() -> None:
 
 
 def test_our_second_fit_does_not_start_at_the_first_ones_end() -> None:
-    words = {"backend": "pyro", "num_steps": 20}
-    first = zoo.fit("height", **words)
-    zoo.fit("height", **words | {"num_steps": 60})
-    again = zoo.fit("height", **words)
+    first, _, again = (zoo.fit("height", backend="pyro", num_steps=steps) for steps in (20, 60, 20))
     np.testing.assert_array_equal(first.losses, again.losses)
     assert not len(pyro.get_param_store())
 

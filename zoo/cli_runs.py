@@ -25,8 +25,12 @@ def facts(run: Run) -> dict[str, str]:
     """Return what a fit found, in words."""
     how = f"{run.method} in {run.backend}, seed {run.seed}"
     found = {"learnt by": how if run.method == "nuts" else f"{how}, {run.request.num_steps} steps"}
+    if run.status != "complete":
+        found["status"] = run.status
     if run.latents and run.method == "svi":
         found["guide"] = f"{run.guide}, {run.num_parameters} parameters in all"
+    if run.frozen:
+        found["frozen model"] = f"its parameters have the hash {run.model_hash}"
     if run.local:
         found["local"] = str(run.local)
     found |= bounds(run) if run.latents and run.method == "svi" else {}

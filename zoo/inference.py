@@ -137,8 +137,14 @@ def run_request(
     began = time.perf_counter()
     run.program  # noqa: B018 built here, so that a guide that cannot serve the model says so first
     run.seconds["build"] = time.perf_counter() - began
-    with Progress(asked.num_steps or 0, f"{model.name} {asked.backend}", shown=progress) as bar:
-        (_nuts if asked.method == "nuts" else _svi)(run, bar)
+    try:
+        with Progress(asked.num_steps or 0, f"{model.name} {asked.backend}", shown=progress) as bar:
+            (_nuts if asked.method == "nuts" else _svi)(run, bar)
+    except FitError as error:
+        if out is None or run.state is None:
+            raise
+        kept = f"{error}. The last good state is in {str(run.save(out))!r}"
+        raise FitError(kept, error.step, error.site, run) from None
     if out is not None:
         run.save(out)
     return run

@@ -108,8 +108,12 @@ class Run:
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers were learnt, counted without their constraints."""
-        return int(self.program.coordinates.size) if self.method == "svi" else 0
+        """How many free numbers the model's learnt params and the guide have; 0 for chains."""
+        if self.method != "svi":
+            return 0
+        size = self.program.guide.coordinates.size
+        curvature = size * (size + 1) // 2 if self.guide == "laplace" else 0
+        return int(self.program.coordinates.size) + curvature
 
     @cached_property
     def program(self) -> Any:

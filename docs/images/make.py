@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 import zoo
+from zoo.report.comparison import figure
 from zoo.report.densities import Mixture, mixture
 from zoo.report.style import save
 
@@ -23,10 +25,21 @@ def old_faithful() -> Path:
     grid = np.stack(np.meshgrid(a, b), -1).reshape(-1, 2)
     height = np.asarray(run.log_likelihood(grid).value).reshape(120, 120)
     fitted = Mixture(run.params["loc"], covariance, run.posterior().probs)
-    path = save(mixture(x, fitted, (a, b, height), *AXES), HERE / "old-faithful.png")
+    return small(mixture(x, fitted, (a, b, height), *AXES), "old-faithful.png")
+
+
+def gaps() -> Path:
+    """Compare every guide on ten heights; draw their gaps to the evidence."""
+    return small(figure(zoo.compare("height_bayes", backends="numpyro", seeds=3)), "guides.png")
+
+
+def small(drawn: Figure | None, name: str) -> Path:
+    """Save a figure with 128 colours."""
+    assert drawn is not None
+    path = save(drawn, HERE / name)
     Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
     return path
 
 
 if __name__ == "__main__":
-    print(old_faithful().name)
+    print(old_faithful().name, gaps().name)

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from zoo.report.formula import formula
 from zoo.report.tables import Table, to_html
 
-PHONE = 358  # pixels of text on a screen of 390
+PHONE, TABLET = 358, 700  # pixels of text on screens of 390 and of 736
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,19 @@ class Tabled:
         return to_html(self.table)
 
     @property
-    def phone(self) -> str:
-        """How a phone shows it: "" as it is, "stacks" or "stacks three" with a row's cells by two or three.
+    def stacking(self) -> str:
+        """When its rows become cards: "" never, "stacks" on a phone, "stacks-early" on a tablet too.
 
-        It fits by 7.5 pixels a character and 14 between columns.
+        Three values a row stand beside each other: "stacks three". It goes by 7.5 pixels a character and 14
+        between columns.
         """
         lines = [[c.title for c in self.table.columns], *self.table.texts()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        if 7.5 * sum(widths) + 14 * (len(widths) - 1) <= PHONE:
+        width = 7.5 * sum(widths) + 14 * (len(widths) - 1)
+        if width <= PHONE:
             return ""
-        return "stacks three" if sum(not c.head for c in self.table.columns) == 3 else "stacks"
+        name = "stacks" if width <= TABLET else "stacks-early"
+        return f"{name} three" if sum(not c.head for c in self.table.columns) == 3 else name
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from zoo.report.layout import Graph, place
 from zoo.report.plate_graph import Edges, SiteLike, describe, label, members_of, ordered, plates_of
 from zoo.report.plate_text import text
 
-RADIUS, DOT = 20.0, 5.0
+RADIUS, DOT, ABOVE = 20.0, 5.0, 14.0
 PAD, STRIP = 12.0, 17.0  # around a plate's members, and below them for its label
 SYMBOL = 17.0  # size of a symbol's font, in pixels
 CHARACTER = 6.9  # width of one character of a name, in pixels: 11.5 px of a typewriter font
@@ -48,6 +48,11 @@ class Node:
     def right(self) -> float:
         """Where its name ends."""
         return self.x + _extent(self.name, self.kind, self.symbol)
+
+    @property
+    def top(self) -> float:
+        """Where it begins: a parameter's name stands above its dot and symbol."""
+        return self.y - (ABOVE + 12 if self.kind == "param" and self.symbol else self.radius)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def diagram(sites: Iterable[SiteLike], edges: Edges, card: Card | None = None) -
     drawing = arrange(sites, edges, card)
     left = min([n.x - n.radius for n in drawing.nodes] + [r.left for r in drawing.rectangles]) - 4
     right = max([n.right for n in drawing.nodes] + [r.right for r in drawing.rectangles]) + 4
-    top = min([n.y - n.radius for n in drawing.nodes] + [r.top for r in drawing.rectangles]) - 4
+    top = min([n.top for n in drawing.nodes] + [r.top for r in drawing.rectangles]) - 4
     bottom = max([n.y + n.radius for n in drawing.nodes] + [r.bottom for r in drawing.rectangles]) + 4
     at = {n.name: n for n in drawing.nodes}
     parts = [_rectangle_svg(r, drawing) for r in drawing.rectangles]
@@ -128,7 +133,7 @@ def arrange(sites: Sequence[SiteLike], edges: Edges, card: Card | None = None) -
         held = [r.right for r in rectangles if r.members <= group]
         right = max([n.right for n in inside] + held) + PAD
         right = max(right, left + CHARACTER * len(label(plate)) + 16)
-        top = min(n.y for n in inside) - RADIUS - PAD * level
+        top = min(min(n.top, n.y - RADIUS) for n in inside) - PAD * level
         bottom = max(n.y for n in inside) + RADIUS + (PAD + STRIP) * level - PAD * 0.4
         rectangles.append(Rectangle(label(plate), group, left, top, right, bottom))
     return Drawing(nodes, arrows, tuple(reversed(rectangles)))
@@ -146,7 +151,8 @@ def _levels(members: Sequence[frozenset[str]]) -> list[int]:
 def _extent(name: str, kind: str, symbol: str) -> float:
     """Return how far a node and its name reach to the right of its centre, in pixels."""
     if kind == "param":
-        return DOT + 6 + (glyphs(symbol, SYMBOL).width + 7 if symbol else 0) + CHARACTER * len(name)
+        width = CHARACTER * len(name)
+        return max(width - DOT, DOT + 6 + glyphs(symbol, SYMBOL).width) if symbol else DOT + 6 + width
     return RADIUS + 6 + CHARACTER * len(name)
 
 
@@ -207,5 +213,6 @@ def _node_svg(n: Node) -> str:
         x = n.x + n.radius + 6 if n.kind == "param" else n.x - shrink * g.width / 2
         place = f"translate({x:.2f} {n.y + shrink * (g.height - g.depth) / 2:.2f}) scale({shrink:.3f})"
         parts.append(_tag("path", transform=place, d=g.outline, style=f"fill: {INK}"))
-    parts.append(_words(n.name, n.right - CHARACTER * len(n.name), n.y + 4))
+    above = n.kind == "param" and n.symbol
+    parts.append(_words(n.name, n.x - DOT, n.y - ABOVE) if above else _words(n.name, n.x + n.radius + 6, n.y + 4))
     return _tag("g", "".join(parts), data_node=n.name, data_kind=n.kind)

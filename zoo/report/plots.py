@@ -15,6 +15,7 @@ from zoo.estimators import TRUSTED_K_HAT
 from zoo.report import style
 
 POINTS = 200  # of a curve; more cannot be seen at a phone's width
+CLIMB = 5.0  # nats of the way up that are shown
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def elbo_curves(
     axes.set_ylabel(f"{objective} (nats)")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis="y")
-    axes.legend(loc="lower right")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, columnspacing=1.4)
     return figure
 
 
@@ -97,13 +98,17 @@ def thinned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.
 
 
 def window(curves: Sequence[np.ndarray], best: float | None = None) -> tuple[float, float]:
-    """Return the range of values worth showing: the climb's end in detail, the fall before it cut off."""
-    late = np.concatenate([v[len(v) // 20 :] for v in curves])
-    late = late[np.isfinite(late)]
-    low, middle, high = np.quantile(late, (0.08, 0.5, 0.999)) if len(late) else (0.0, 0.0, 1.0)
-    top = max(high, best) if best is not None else high
-    spread = max(top - low, 1e-3 * max(1.0, abs(middle)))
-    return float(top - 1.15 * spread), float(top + 0.12 * spread)
+    """Return the range of values worth showing: where the curves end, and the last `CLIMB` nats before."""
+    smooth = [np.stack(thinned(v)[1:]) for v in curves]  # median, 10 and 90 per cent points
+    smooth = [np.where(np.isfinite(v), v, np.nan) for v in smooth if np.isfinite(v).any()] or [np.zeros((3, 1))]
+    late = np.concatenate([v[:, v.shape[1] // 20 :] for v in smooth], 1)
+    top = float(np.nanquantile(late[2], 0.98))
+    top = top if best is None else max(top, best)
+    spread = top - float(np.nanquantile(late[0], 0.08))
+    start = min(float(np.nanmin(v[0])) for v in smooth)
+    low = max(start, top - max(CLIMB, 1.8 * spread))
+    pad = 0.06 * max(top - low, 1e-3 * max(1.0, abs(top)))
+    return low - pad, top + pad
 
 
 def _name(curve: Curve, curves: Sequence[Curve]) -> str:

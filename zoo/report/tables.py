@@ -36,7 +36,7 @@ def number(value: Any, error: Any = None, digits: int = 4) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
-        return _thousands(str(int(value)).replace("-", MINUS))
+        return f"{int(value):,}".replace("-", MINUS)
     value = float(value)
     if math.isinf(value):
         return f"{MINUS if value < 0 else ''}∞"
@@ -59,10 +59,6 @@ def significant(value: float, digits: int = 4) -> str:
     if -5 <= size < 7:
         return f"{value:.{max(0, digits - 1 - size)}f}".replace("-", MINUS)
     return f"{value:.{digits - 1}e}".replace("-", MINUS)
-
-
-def _thousands(whole: str) -> str:
-    return f"{int(whole.replace(MINUS, '-')):,}".replace(",", "\u202f").replace("-", MINUS)
 
 
 def k_hat(value: Any) -> str:

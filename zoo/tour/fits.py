@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo import backends, catalogue
-from zoo.compare.cells import measure
+from zoo.compare.cells import NUMBERS, measure
 from zoo.compare.reference import find
 from zoo.errors import UserError
 
@@ -66,7 +66,7 @@ class Fit:
     Args:
         task: what was asked.
         error: why it failed; the rest is empty then.
-        row: its numbers, named as in `zoo.compare`.
+        row: its numbers, named as in `zoo.compare`; None where there is none.
         values: of the objective by step, nats, larger is better; empty for NUTS.
         params: learnt parameters, constrained.
         draws: global latent to draws with labels aligned, (draw, *shape).
@@ -142,7 +142,7 @@ def run(task: Task, beside_others: bool = False) -> Fit:
         draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in made.relabelled.items()}
         return Fit(
             task,
-            row=measure(made, find(made.model, made.data)),
+            row=dict.fromkeys(NUMBERS) | measure(made, find(made.model, made.data)),
             values=-np.asarray(made.losses, float) if task.method != "nuts" else np.empty(0),
             params=made.params,
             draws=draws,

@@ -151,12 +151,12 @@ def _sizes(heights: Mapping[str, Mapping[int, float]]) -> Tabled:
     rows = []
     for k in SIZES:
         ours = [heights[b][k] - heights[SOURCE][k] for b in installed() if k in heights[b]]
-        worst = f"{min(ours):+.4f}".replace("-", MINUS) if ours else None
+        worst = f"{round(min(ours), 4) + 0.0:+.4f}".replace("-", MINUS) if ours else None
         rows.append({"K": str(k), "more": worst} | {s: number(v.get(k), digits=5) for s, v in heights.items()})
     columns = [
         Column("K", "K", "left", head=True),
         *(Column(s, TITLES.get(s, s)) for s in heights),
-        Column("more", "ours is more by"),
+        Column("more", "difference"),
     ]
     lead = (
         "Log-likelihood a row, in nats, with the same floor under the covariances; scikit-learn's is the "

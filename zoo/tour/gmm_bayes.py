@@ -12,7 +12,6 @@ from zoo import catalogue
 from zoo.report import style
 from zoo.report.densities import Mixture, mixture, posterior
 from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section
-from zoo.report.tables import number
 from zoo.tour import common
 from zoo.tour.common import GUIDES, TITLES, Chapter
 from zoo.tour.fits import Fit, Task, installed, pick
@@ -74,8 +73,8 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
             "On eight of the rows the evidence is an exact sum over all 2⁸ allocations, so every guide's "
             "gap is known. The posterior has 2! equal modes, one a labelling. A guide that sits on one of "
             f"them can at best reach the evidence less about {modes} nats: that much of its gap is no fault "
-            f"of its family. Every guide takes {number(STEPS)} steps here, a third of the model's own, so "
-            "the flow is not at its best.",
+            f"of its family. Every guide takes {STEPS:,} steps here, a third of the model's own, so the "
+            "flow is not at its best.",
             "Guide against guide, eight rows",
         ),
         common.guide_figures(
@@ -83,7 +82,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
             {"exact": 0.0, "one mode": log(2)},
             (
                 "Distance from the log evidence on eight rows; bars are two standard errors.",
-                "The guides' k̂ on eight rows.",
+                common.K_HATS,
             ),
         ),
         common.guide_table(few),
@@ -91,9 +90,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
             "On all rows the evidence is not known. The ELBO is a lower bound of it, so a larger one is closer.",
             "Guide against guide, all rows",
         ),
-        common.guide_figures(
-            diagonal, None, ("ELBO on 272 rows; bars are two standard errors.", "The guides' k̂ on 272 rows.")
-        ),
+        common.guide_figures(diagonal, None, ("ELBO on 272 rows; bars are two standard errors.", common.K_HATS)),
         common.guide_table(diagonal),
         *common.summaries(diagonal),
         common.references(bound),

@@ -72,7 +72,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
             {"exact": 0.0, "best q(μ) q(σ²)": evidence - best},
             (
                 "Distance from the log evidence; bars are two standard errors.",
-                "How far the importance weights can be trusted.",
+                common.K_HATS,
             ),
         ),
         common.guide_table(fits),

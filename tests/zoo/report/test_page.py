@@ -151,20 +151,23 @@ def test_nothing_is_wider_than_a_phone() -> None:
     for width in re.findall(r"(?<!-)\bwidth: ([\d.]+)rem", sheet):
         assert float(width) * 16 <= PHONE
     assert "pre-wrap" in sheet
-    assert all("min(100%" in columns for columns in re.findall(r"minmax\((?!0)[^;]*", sheet))
+    for least in re.findall(r"minmax\((min\(100%|[\d.]+)", sheet):
+        assert least == "min(100%" or float(least) * 16 <= PHONE
+    assert len(re.findall(r"minmax\(", sheet)) == len(re.findall(r"minmax\((?:min\(100%|[\d.]+)", sheet))
     assert 'name="viewport" content="width=device-width' in html
 
 
 def test_wide_tables_stack_and_narrow_ones_do_not() -> None:
     html = render(page())
-    assert html.count('class="wide stacks"') == 2
+    assert html.count('class="wide stacks-early"') == 2
     assert html.count('class="wide "') == 2
 
 
 def test_three_values_stand_beside_each_other() -> None:
     columns = [Column("0", "a", head=True), *(Column(str(i), "a title of many letters") for i in (1, 2, 3))]
-    assert Tabled(Table(columns, [{}])).phone == "stacks three"
-    assert Tabled(Table(columns[:2], [{}])).phone == ""
+    assert Tabled(Table(columns, [{}])).stacking == "stacks three"
+    assert Tabled(Table(columns[:2], [{}])).stacking == ""
+    assert Tabled(Table([*columns, Column("4", "four")], [{}])).stacking == "stacks"
 
 
 @pytest.mark.parametrize(

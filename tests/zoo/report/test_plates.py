@@ -70,7 +70,7 @@ def faults(drawing: plates.Drawing) -> list[str]:
     found = []
     for r in drawing.rectangles:
         for n in drawing.nodes:
-            circle = (n.x - n.radius, n.y - n.radius, n.right, n.y + n.radius)
+            circle = (n.x - n.radius, n.top, n.right, n.y + n.radius)
             inside = r.left < circle[0] and circle[2] < r.right and r.top < circle[1] and circle[3] < r.bottom
             apart = r.left > circle[2] or circle[0] > r.right or r.top > circle[3] or circle[1] > r.bottom
             if n.name in r.members and not inside:
@@ -84,7 +84,7 @@ def faults(drawing: plates.Drawing) -> list[str]:
             found.append(f"{a.label} meets {b.label}")
     for n, m in combinations(drawing.nodes, 2):
         beside = n.right < m.x - m.radius or m.right < n.x - n.radius
-        if not beside and abs(n.y - m.y) < n.radius + m.radius:
+        if not beside and n.top < m.y + m.radius and m.top < n.y + n.radius:
             found.append(f"{n.name} overlaps {m.name}")
     return found
 
@@ -128,7 +128,7 @@ def test_everything_is_inside_the_view(sites: list[Site], edges: list[tuple[str,
     for n in drawing.nodes:
         assert left < n.x - n.radius
         assert n.right < left + width
-        assert top < n.y - n.radius
+        assert top < n.top
         assert n.y + n.radius < top + height
     for r in drawing.rectangles:
         assert left < r.left < r.right < left + width
@@ -165,6 +165,18 @@ def test_symbols_come_from_the_card() -> None:
     edges = [("variance", "loc"), ("variance", "x"), ("loc", "x")]
     paths = [len(re.findall("<path", plates.diagram(sites, edges, card))) for card in (None, CARD)]
     assert paths[1] == paths[0] + 3
+
+
+def test_a_parameters_name_stands_above_its_symbol() -> None:
+    sites = [Site("scale_tril", "param"), Site("x", "observed", (ROWS,))]
+    card = replace(CARD, sites=(replace(CARD.sites[0], name="scale_tril"), CARD.sites[-1]))
+    drawing = plates.arrange(sites, [("scale_tril", "x")], card)
+    root = ElementTree.fromstring(plates.diagram(sites, [("scale_tril", "x")], card))
+    (name,) = (t for t in root.iter(f"{SVG}text") if t.text == "scale_tril")
+    dot = drawing.nodes[0]
+    assert dot.top < float(str(name.get("y"))) - 8
+    assert float(str(name.get("y"))) < dot.y - dot.radius
+    assert float(str(name.get("x"))) + float(str(name.get("textLength"))) <= dot.right + 0.1
 
 
 def test_names_are_escaped() -> None:

@@ -105,7 +105,7 @@ def test_html_heads_rows_and_columns() -> None:
     assert heads[:4] == [("col", c.title) for c in COLUMNS]
     assert heads[4:] == [("row", r["guide"]) for r in ROWS]
     cells = [(a["data-title"], text) for tag, a, text in parser.cells if tag == "td"]
-    assert cells[:3] == [("ELBO (nats)", "13.0362 ± 0.0021"), ("k̂", "0.41"), ("steps", "2\u202f000")]
+    assert cells[:3] == [("ELBO (nats)", "13.0362 ± 0.0021"), ("k̂", "0.41"), ("steps", "2,000")]
     assert [a.get("class") for tag, a, _ in parser.cells if tag == "tr"] == [None, None, None, "strong"]
     assert ("caption", {}, "guides") in parser.cells
 
