@@ -24,8 +24,9 @@ def write(name: str, rows: list[dict[str, Any]], asked: dict[str, Any], device: 
         device: that every figure was measured on.
     """
     FOLDER.mkdir(exist_ok=True)
+    program = Path(sys.argv[0])
     found = {
-        "command": f"python -m {Path(sys.argv[0]).parent.name}.{Path(sys.argv[0]).stem} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(["python", "-m", f"{program.parent.name}.{program.stem}", *sys.argv[1:]]),
         "options": asked,
         "day": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "device": f"{device}, {platform.machine()}, {_cores()} cores",

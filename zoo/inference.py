@@ -196,17 +196,14 @@ def _stop(run: Run, state: State, losses: np.ndarray, batches: np.ndarray | None
 
 
 def _best_start(run: Run, steps: int, rate: float) -> np.ndarray:
-    """Climb from every restart side by side, and return where the best one came to; v of the start if one."""
+    """Climb from every restart, and return v of the start that led highest."""
     program, count = run.program, int(run.request.restarts or 1)
     if count == 1 or not steps:
         return starting_point(run, run.starts)
     tried = (run.model.start(run.data, generator(run.request.seed, f"start {i}")) for i in range(count))
     points = np.stack([starting_point(run, starts) for starts in tried])
-    ends, losses = program.explore(points, cosine(rate, min(steps, EXPLORE)))
-    good = np.isfinite(losses) & np.isfinite(ends).all(-1)
-    if not good.any():
-        return points[0]
-    return ends[int(np.argmin(np.where(good, losses, np.inf)))]
+    losses = program.explore(points, cosine(rate, min(steps, EXPLORE)))
+    return points[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
 
 
 def starting_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:

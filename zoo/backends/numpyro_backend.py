@@ -99,7 +99,7 @@ def log_joint_at(model: Model, data: Data, options: Mapping[str, Any], points: n
         terms = {k: t.sum() for k, t in log_densities(model, (), kwargs, {**held, **values}).items()}
         return sum(terms.values(), jnp.zeros(())), (values, terms)
 
-    evaluate = jax.jit(jax.vmap(jax.grad(at, has_aux=True)))
+    evaluate = jax.jit(lambda v: jax.lax.map(jax.grad(at, has_aux=True), v))
     gradient, (values, terms) = evaluate(jnp.asarray(points))
     return LogJoint(_numpy(values), _numpy(terms), np.asarray(gradient))
 

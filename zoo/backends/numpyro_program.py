@@ -18,12 +18,10 @@ from numpyro.infer import MCMC, NUTS
 from guides.coordinates_numpyro import Coordinates
 from guides.guide_numpyro import Guide
 from guides.optim import adam
-from guides.sites import combinations, params
+from guides.sites import params
 from guides.start import Start
 from guides.trace_numpyro import choices, log_densities, row_log_joint
 from zoo.backends.state import Chains, Evaluation, State, Values
-
-BUDGET = 2_000_000  # numbers held at once while evaluating draws
 
 
 def _scoped(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +99,6 @@ class Program:
         )
         self.model_params = [s for s in params(self.guide.sites) if s.name not in self.frozen]
         self.coordinates = Coordinates([*self.model_params, *self.guide.parameters], starts)
-        self.combinations = len(combinations(self.guide.sites, self.guide.data_plate))
         self.elbo = self.guide.objective(num_particles)
         self._compiled: dict[Any, Any] = {}
 
@@ -156,26 +153,29 @@ class Program:
         return reached, np.asarray(losses), compiling
 
     @_scoped
-    def explore(self, starts: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Climb the log joint from many starts side by side: at a point, local latents summed out, no draws.
+    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Climb the log joint from each of many starts: at a point, local latents summed out, no draws.
 
         Args:
             starts: where each start stands (starts, size).
             rates: learning rate of each step (T,).
 
         Returns:
-            Where each came to (starts, size), and −log joint there (starts,).
+            −log joint where each came to (starts,).
         """
+        steps = jnp.asarray(rates, self.dtype)
 
-        def climb(carry: Any, rate: jax.Array) -> tuple[Any, jax.Array]:
+        def climb(carry: Any, rate: jax.Array) -> tuple[Any, None]:
             v, mean, square, count = carry
-            losses, gradient = jax.vmap(jax.value_and_grad(self._point_loss))(v)
-            return (*adam.step(v, gradient, mean, square, count, rate), count + 1.0), losses
+            gradient = jax.grad(self._point_loss)(v)
+            return (*adam.step(v, gradient, mean, square, count, rate), count + 1.0), None
 
-        v = jnp.asarray(starts, self.dtype)
-        carry = v, jnp.zeros_like(v), jnp.zeros_like(v), jnp.ones((), self.dtype)
-        (v, *_), _ = jax.jit(partial(jax.lax.scan, climb))(carry, jnp.asarray(rates, self.dtype))
-        return np.asarray(v), np.asarray(jax.jit(jax.vmap(self._point_loss))(v))
+        def one(v: jax.Array) -> jax.Array:
+            first: Any = (v, jnp.zeros_like(v), jnp.zeros_like(v), jnp.ones((), self.dtype))
+            (end, *_), _ = jax.lax.scan(climb, first, steps)
+            return self._point_loss(end)
+
+        return np.asarray(jax.jit(partial(jax.lax.map, one))(jnp.asarray(starts, self.dtype)))
 
     def _point_loss(self, v: jax.Array) -> jax.Array:
         values = {**self.arrays(self.frozen), **self.coordinates.values(v)}
@@ -215,20 +215,14 @@ class Program:
             noise: standard normals (S, noise_size).
             data: other rows than the program's own.
         """
-        rows = self.data if data is None else self.arrays(data)
-        evaluate = self._jit("evaluate", self._evaluate)
-        drawn, log_q, (log_prior, per_row) = evaluate(self.arrays(values), jnp.asarray(noise, self.dtype), rows)
-        return Evaluation(_numpy(drawn), *(np.asarray(a) for a in (log_q, log_prior, per_row)))
 
-    def _evaluate(self, values: Any, noise: Any, data: Any) -> Any:
-        own = {p.name: values[p.name] for p in self.guide.parameters if p.name in values}
-        own |= {name: v for name, v in values.items() if name.startswith("globals.")}
-
-        def one(e: jax.Array) -> Any:
+        def one(held: Any, e: jax.Array, rows: Any) -> Any:
+            own = {name: v for name, v in held.items() if name.startswith("globals.")}
             drawn, log_q = self.guide.draw(own, e)
-            return drawn, log_q, self._density(values, drawn, data)
+            return drawn, log_q, self._density(held, drawn, rows)
 
-        return jax.lax.map(one, noise, batch_size=self._at_once(data, len(noise)))
+        drawn, log_q, (log_prior, per_row) = self._each("evaluate", one, values, noise, data)
+        return Evaluation(drawn, log_q, log_prior, per_row)
 
     def _density(self, values: Any, drawn: Any, data: Any) -> tuple[jax.Array, jax.Array]:
         log_prior, rows = self._row_log_joint(values, drawn, data)
@@ -244,30 +238,27 @@ class Program:
         self, values: Values, draws: Values, data: Mapping[str, np.ndarray] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate given draws of the global latents (S, …): log prior (S,) and rows' log-likelihood (S, n)."""
-        rows = self.data if data is None else self.arrays(data)
-        log_prior, per_row = self._jit("densities", self._map(self._density))(
-            self.arrays(values), self.arrays(draws), rows, jnp.arange(_count(draws))
-        )
-        return np.asarray(log_prior), np.asarray(per_row)
+        log_prior, per_row = self._each("densities", self._density, values, _some(draws), data)
+        return log_prior, per_row
 
     @_scoped
     def row_probs(self, values: Values, draws: Values, data: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
         """Return the posterior of the discrete local latents, at each draw (S, n, combinations)."""
-        rows = self.data if data is None else self.arrays(data)
 
-        def probs(values: Any, drawn: Any, data: Any) -> jax.Array:
-            return jax.nn.softmax(self._row_log_joint(values, drawn, data)[1], -1)
+        def probs(held: Any, drawn: Any, rows: Any) -> jax.Array:
+            return jax.nn.softmax(self._row_log_joint(held, drawn, rows)[1], -1)
 
-        each = self._jit("row_probs", self._map(probs))
-        given = self.arrays(values), self.arrays(draws), rows, jnp.arange(_count(draws))
-        return np.asarray(each(*given))
+        return self._each("row_probs", probs, values, _some(draws), data)
 
-    def _map(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def over(values: Any, draws: Any, data: Any, index: Any) -> Any:
-            each = lambda i: function(values, {name: d[i] for name, d in draws.items()}, data)  # noqa: E731
-            return jax.lax.map(each, index, batch_size=self._at_once(data, len(index)))
+    def _each(self, name: str, function: Callable[..., Any], values: Values, over: Any, data: Any) -> Any:
+        """Apply function(values, one, rows) to each of `over`, one after the other in a compiled loop.
 
-        return over
+        Not by `vmap`: on two cores jaxlib 0.10.2 hangs now and then in a batch of a thousand draws, all its
+        threads idle. One after the other it never did, and is no slower.
+        """
+        rows, held = self.data if data is None else self.arrays(data), self.arrays(values)
+        each = self._jit(name, lambda h, xs, d: jax.lax.map(lambda x: function(h, x, d), xs))
+        return jax.tree.map(np.asarray, each(held, jax.tree.map(lambda a: jnp.asarray(a, self.dtype), over), rows))
 
     @_scoped
     def forward(self, values: Values, draws: Values, num: int, size: int, seed: int, *, means: bool = False) -> Values:
@@ -325,7 +316,7 @@ class Program:
             num_warmup=num_warmup,
             num_samples=num_draws,
             num_chains=len(starts),
-            chain_method="vectorized",
+            chain_method="sequential",
             progress_bar=False,
         )
         points = jnp.asarray(starts, self.dtype)
@@ -340,13 +331,10 @@ class Program:
     def _jit(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return self._compiled.setdefault(name, jax.jit(function))
 
-    def _at_once(self, data: Any, draws: int) -> int:
-        cells = sum(x.size for x in data.values()) * self.combinations
-        return max(1, min(draws, BUDGET // max(cells, 1)))
 
-
-def _count(draws: Mapping[str, Any]) -> int:
-    return len(next(iter(draws.values()))) if draws else 1
+def _some(draws: Values) -> Values:
+    """Return the draws, or one draw of nothing for a model without global latents."""
+    return draws or {"_nothing": np.zeros(1)}
 
 
 def _numpy(tree: Mapping[str, Any]) -> Values:

@@ -168,7 +168,7 @@ class Program:
         return State(v.cpu().numpy(), mean.cpu().numpy(), square.cpu().numpy(), count), losses, 0.0
 
     @_scoped
-    def explore(self, starts: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
         """Climb the log joint from many starts side by side: at a point, local latents summed out, no draws.
 
         Args:
@@ -176,14 +176,14 @@ class Program:
             rates: learning rate of each step (T,).
 
         Returns:
-            Where each came to (starts, size), and −log joint there (starts,).
+            −log joint where each came to (starts,).
         """
         gradient = torch.func.vmap(torch.func.grad(self._point_loss))
         v = torch.as_tensor(starts, dtype=getattr(torch, self.dtype))
         mean, square = torch.zeros_like(v), torch.zeros_like(v)
         for count, rate in enumerate(rates, 1):
             v, mean, square = adam.step(v, gradient(v), mean, square, count, float(rate))
-        return v.cpu().numpy(), torch.func.vmap(self._point_loss)(v).cpu().numpy()
+        return torch.func.vmap(self._point_loss)(v).cpu().numpy()
 
     def _point_loss(self, v: torch.Tensor) -> torch.Tensor:
         values = {**self.arrays(self.frozen), **self.coordinates.values(v)}
