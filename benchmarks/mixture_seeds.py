@@ -25,11 +25,13 @@ STARTS = 50
 def target(x: np.ndarray, components: int, floor: float) -> float:
     """Return scikit-learn's best log-likelihood of 50 starts, in nats."""
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
     mixture = GaussianMixture(
         components, reg_covar=floor, n_init=STARTS, init_params="k-means++", tol=1e-9, max_iter=5000, random_state=0
     )
-    return float(mixture.fit(x).score_samples(x).sum())
+    with threadpool_limits(1):
+        return float(mixture.fit(x).score_samples(x).sum())
 
 
 def measure(components: int, seeds: range, backend: str) -> dict[str, Any]:

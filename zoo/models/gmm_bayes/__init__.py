@@ -1,5 +1,9 @@
 r"""A mixture of Gaussians with priors on its weights, locations and covariances.
 
+The same story as `gmm`: each row comes from one of K components, and which one is not observed. Here the
+components are not known either but drawn from priors, and all that the rows leave open stays open: what is
+learnt is a posterior over shares, means and covariances.
+
     weights ~ Dirichlet(alpha, …, alpha)                                     (K)
   with diagonal covariances, for each component k and column d:
     variance_kd ~ InverseGamma(a0, b0 spread_d^2)
