@@ -16,7 +16,7 @@ FLOORS = (
     ("zoo.distributions", "zoo.models", "zoo.datasets", "zoo.backends"),
     ("zoo.checks",),
     ("zoo.catalogue", "zoo.checks"),
-    ("zoo.request", "zoo.posterior", "zoo.progress"),
+    ("zoo.request", "zoo.posterior", "zoo.progress", "zoo.schedule"),
     # A Run answers refit, inference_data and save by asking these, when asked.
     ("zoo.run", "zoo.inference", "zoo.inference_data", "zoo.storage"),
     ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose"),

@@ -85,7 +85,7 @@ def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
     if bad.any():
         first = int(np.argmax(bad))
         raise UserError(
-            f"{where} has {int(bad.sum())} of {len(array)} rows that are not finite, the first is row {first}; "
+            f"{where} has {int(bad.sum())} of {len(array)} rows that are not finite, the first at index {first}; "
             "drop or impute them"
         )
     if not (np.abs(array) < np.finfo(np.float32).max).all():

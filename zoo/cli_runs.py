@@ -29,6 +29,10 @@ def facts(run: Run) -> dict[str, str]:
         found["status"] = run.status
     if run.latents and run.method == "svi":
         found["guide"] = f"{run.guide}, {run.num_parameters} parameters in all"
+    if run.method == "nuts":
+        chains, draws = next(iter(run.draws.values())).shape[:2]
+        diverging = int(np.sum(run.sample_stats["diverging"]))
+        found["chains"] = f"{chains} of {draws} draws, {diverging} divergences; zoo diagnose has R-hat"
     if run.frozen:
         found["frozen model"] = f"its parameters have the hash {run.model_hash}"
     if run.local:
@@ -37,7 +41,7 @@ def facts(run: Run) -> dict[str, str]:
     if not run.latents:
         each = np.asarray(run.log_likelihood().value)
         found["log-likelihood"] = f"{number(each.sum())} nats, {number(each.mean())} a row of {len(each)}"
-    found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items())
+    found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value >= 0.05)
     return found
 
 
@@ -61,8 +65,9 @@ def bounds(run: Run) -> dict[str, str]:
 
 def learnt(run: Run) -> dict[str, str]:
     """Return the model's parameters, and the mean ± sd of its global latents, labels aligned."""
-    found = {name: array(value) for name, value in run.params.items() if not name.startswith("globals.")}
-    for name, draws in run.relabelled.items():
+    found = {name: array(value) for name, value in run.model_params.items()}
+    for name in (site.name for site in run.latents):
+        draws = run.relabelled[name]
         pooled = np.asarray(draws, dtype=np.float64).reshape(-1, *draws.shape[2:])
         found[name] = f"{array(pooled.mean(0))} ± {array(pooled.std(0))}"
     return found
@@ -133,7 +138,8 @@ def print_diagnosis(run: Run, folder: Path) -> None:
     from zoo.report.diagnosis import plots
 
     found = diagnose(run)
-    print_facts({"model": run.model.name, **facts(run), **found.verdicts})
+    said = {name: words for name, words in facts(run).items() if name != "k-hat"}  # a verdict says it
+    print_facts({"model": run.model.name, **said, **found.verdicts})
     if found.summary:
         rows = [{k: v for k, v in row.items() if k not in ("site", "index")} for row in found.summary]
         shown = [name for name in rows[0] if any(row[name] is not None for row in rows)]

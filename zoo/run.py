@@ -293,7 +293,7 @@ class Run:
         return self.program.forward(self.params, {}, num, self._size, seed)
 
     def posterior(self, data: Any = None) -> Posterior:
-        """Return the posterior of each row's discrete latent, averaged over the global latents.
+        """Return the posterior of each row's discrete latent, averaged over the global latents, labels aligned.
 
         Raises:
             UserError: the model has no local latents.
@@ -301,7 +301,7 @@ class Run:
         local = [s for s in self.model.card.sites if s.kind == "latent" and s.local]
         if not local:
             raise UserError(f"model {self.model.name!r} has no local latents; its global ones are in run.draws")
-        probs = self.program.row_probs(self.params, self._some_or_all(), self._rows(data))
+        probs = self.program.row_probs(self.params, self._aligned(), self._rows(data))
         return Posterior(local[0].name, probs.mean(0))
 
     def represent(self, data: Any = None) -> np.ndarray:
@@ -310,7 +310,7 @@ class Run:
 
     def reconstruct(self, data: Any = None) -> np.ndarray:
         """Return the mean of x given each row's posterior of z, averaged over the global latents (n, …)."""
-        site, some = self.posterior(data).site, self._some_or_all()
+        site, some = self.posterior(data).site, self._aligned()
         probs = self.program.row_probs(self.params, some, self._rows(data))
         count = len(probs)
         name = next(iter(self.data))
@@ -387,10 +387,12 @@ class Run:
             index = generator(seed, "which draws").integers(0, max(total, 1), num)
         return {name: v[index] for name, v in flat.items()}
 
-    def _some_or_all(self, num: int = 200) -> Values:
-        flat = self.flat
+    def _aligned(self, num: int = 200) -> Values:
+        """Return at most so many draws, labels aligned: what is averaged over draws by category needs it."""
+        flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in self.relabelled.items()}
         total = len(next(iter(flat.values()))) if flat else 0
-        return flat if total <= num else self._some(num, 0)
+        index = generator(0, "which draws").permutation(total)[:num]
+        return {name: v[index] for name, v in flat.items()}
 
 
 def load_run(folder: str | Path, backend: str | None = None) -> Run:

@@ -8,7 +8,8 @@ import pytest
 
 import zoo
 from zoo.errors import FitError, UserError
-from zoo.inference import chunks, cosine, epochs, inverse_curvature
+from zoo.inference import inverse_curvature
+from zoo.schedule import chunks, cosine, epochs
 
 TEN = zoo.model("height").data()["x"]
 
@@ -139,7 +140,7 @@ def bad_rows() -> np.ndarray:
         ("gmm", {"K": "3"}, "K='3' is not a number"),
         ("gmm", {"D": 3}, "D=3 disagrees with the data, which say 2"),
         ("gmm_bayes", {"covariance": "ful"}, "covariance 'ful' is unknown.*'full'"),
-        ("height", {"data": {"x": bad_rows()}}, "1 of 10 rows that are not finite, the first is row 3"),
+        ("height", {"data": {"x": bad_rows()}}, "1 of 10 rows that are not finite, the first at index 3"),
         ("height", {"data": {"x": np.ones((3, 2))}}, r"shape \(3, 2\), and the model takes \(row\)"),
         ("height", {"data": {"x": []}}, "is empty"),
         ("height", {"data": {"x": ["a", "b"]}}, "is not numeric"),

@@ -1,11 +1,13 @@
 """What a run answers, keeps and gives back, in each backend and across them."""
 
+import copy
 import json
 
 import numpy as np
 import pytest
 
 import zoo
+from zoo.backends.state import Chains
 from zoo.errors import UserError
 
 
@@ -41,6 +43,17 @@ def test_responsibilities_are_the_exact_ones(mixture):
     assert (np.abs(drawn.mean(0) - exact[:, 1]) < error).all()
     chosen = posterior.log_prob(posterior.mode)
     np.testing.assert_allclose(np.exp(chosen), exact.max(-1), atol=1e-4)
+
+
+def test_labels_switched_between_chains_are_aligned_before_averaging(fit, backend):
+    """Raw labels would average to one half in every row; 200 draws of some 1,000 are averaged."""
+    run = fit("gmm_bayes", backend, guide="full_rank", data="old_faithful_8", num_steps=500, restarts=1)
+    other = copy.copy(run)
+    other.__dict__ = {k: v for k, v in run.__dict__.items() if k not in {"draws", "_labels"}}
+    both = {name: np.concatenate([v, v[:, :, ::-1]]) for name, v in run.draws.items()}
+    other.chains = Chains(both, {"lp": np.zeros((2, 1000))})
+    np.testing.assert_allclose(other.posterior().probs, run.posterior().probs, atol=0.1)
+    assert run.posterior().probs.max() > 0.9
 
 
 def test_reconstructions_are_the_mixed_means(mixture):

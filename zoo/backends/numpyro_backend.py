@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
+from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.inspect import get_model_relations
 
 from guides.coordinates_numpyro import Coordinates
@@ -44,8 +45,8 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Compute in "float32" or "float64" inside."""
-    with jax.enable_x64(dtype == "float64"):
+    """Compute in "float32" or "float64" inside, without the library's checks of values."""
+    with jax.enable_x64(dtype == "float64"), validation_enabled(False):
         yield
 
 

@@ -316,7 +316,7 @@ class Program:
             num_warmup=num_warmup,
             num_samples=num_draws,
             num_chains=len(starts),
-            chain_method="sequential",
+            chain_method="vectorized",
             progress_bar=False,
         )
         points = jnp.asarray(starts, self.dtype)

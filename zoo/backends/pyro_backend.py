@@ -43,7 +43,7 @@ def versions() -> dict[str, str]:
 
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Compute in "float32" or "float64" inside."""
+    """Compute in "float32" or "float64" inside, without the library's checks of values."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, dtype))
     try:
