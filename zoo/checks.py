@@ -118,28 +118,59 @@ def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
     return {name: table}
 
 
+def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
+    """Return the names that a CSV file's header gives the columns, by array.
+
+    Empty where the header is missing, names a column twice, or has not one name a column.
+    """
+    header, rows = _csv_lines(path)
+    found = tuple(cell.strip() for cell in header)
+    good = found and len(set(found)) == len(found) == len(rows[0][1])
+    return {next(iter(card.inputs)): found} if good else {}
+
+
 def _read_csv(path: Path) -> np.ndarray:
+    rows = []
+    _, lines = _csv_lines(path)
+    for line, cells in lines:
+        where = f"data file {str(path)!r}, line {line}"
+        row = [_number(cell) for cell in cells]
+        if None in row:
+            raise UserError(f"{where}: {cells[row.index(None)]!r} is not a number; give numbers only")
+        if len(row) != len(lines[0][1]):
+            raise UserError(f"{where}: {len(row)} columns, not {len(lines[0][1])}; mend the row")
+        rows.append(row)
+    table = np.array(rows, dtype=np.float64)
+    bad = ~np.isfinite(table)
+    if bad.any():
+        first, column = np.argwhere(bad)[0]
+        line, cells = lines[first]
+        raise UserError(
+            f"data file {str(path)!r}, line {line}: {cells[column]!r} is not a finite number, the first of "
+            f"{int(bad.any(-1).sum())} such rows in {len(table)}; drop or impute them"
+        )
+    return table
+
+
+def _csv_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header, empty where there is none, and each row's cells after the line on which it begins.
+
+    Lines are numbered as in an editor: from 1, the header and empty lines counted.
+    """
+    lines, last = [], 0
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+            reader = csv.reader(file)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    lines.append((last + 1, cells))
+                last = reader.line_num
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"data file {str(path)!r} is not readable as CSV text: {error}") from None
-    if lines and all(_number(cell) is None for cell in lines[0]):
-        lines = lines[1:]
+    header = lines.pop(0)[1] if lines and all(_number(cell) is None for cell in lines[0][1]) else []
     if not lines:
         raise UserError(f"data file {str(path)!r} has no rows; give at least one")
-    rows = []
-    for count, line in enumerate(lines, 1):
-        row = [_number(cell) for cell in line]
-        if None in row:
-            cell = line[row.index(None)]
-            raise UserError(f"data file {str(path)!r}, row {count}: {cell!r} is not a number; give numbers only")
-        if len(row) != len(lines[0]):
-            raise UserError(
-                f"data file {str(path)!r}, row {count}: {len(row)} columns, not {len(lines[0])}; mend the row"
-            )
-        rows.append(row)
-    return np.array(rows, dtype=np.float64)
+    return header, lines
 
 
 def _number(cell: str) -> float | None:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
 
-PIPE_WIDTH = 10_000  # a table takes what it needs: nothing is cut where there is no screen
-PROSE_WIDTH = 100
+WIDTH = 100  # of prose, and of tables where there is no terminal to say
+GAP = 2  # between columns
 
 
 def console() -> Console:
-    """Return the console of stdout, as wide as its terminal, or as need be in a pipe."""
+    """Return the console of stdout, as wide as its terminal."""
     from rich.console import Console
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 
 def emit(*parts: RenderableType) -> None:
@@ -84,23 +84,85 @@ def counter(words: str) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def table(rows: Sequence[Mapping[str, Any]], digits: int = 6) -> RenderableType:
-    """Return a table of rows by column; columns of numbers are set to the right and never cut.
+def table(rows: Sequence[Mapping[str, Any]], digits: int = 6, spare: Sequence[str] = ()) -> RenderableType:
+    """Return a table of rows by column that fits the console; columns without any text are left out.
+
+    Columns of words are folded between words. The first column and those of numbers are never folded; where
+    they leave too little room, spare columns go, and a line below the table says which.
 
     Args:
         rows: column to value; the first row names the columns.
         digits: significant ones.
+        spare: columns that may be left out, the least important first.
     """
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in rows[0] if rows else ():
-        numeric = all(isinstance(row.get(name), int | float | np.number | None) for row in rows)
-        made.add_column(name, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
-    for row in rows:
-        made.add_row(*(number(row.get(name), digits) for name in rows[0]))
+    texts = {name: [number(row.get(name), digits) for row in rows] for name in (rows[0] if rows else ())}
+    texts = {name: cells for name, cells in texts.items() if any(cells)}
+    numeric = {n for n in texts if all(isinstance(row.get(n), int | float | np.number | None) for row in rows)}
+    whole = numeric | set(list(texts)[:1])
+    most = {name: max(map(len, [name, *cells])) for name, cells in texts.items()}
+    least = {n: most[n] if n in whole else max(map(len, " ".join([n, *texts[n]]).split())) for n in texts}
+    room, gone = console().width, []
+    for name in (name for name in spare if name in texts):
+        if sum(least.values()) + GAP * (len(least) - 1) <= room:
+            break
+        del texts[name], most[name], least[name]
+        gone.append(name)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    made.caption, made.caption_justify = f"left out to fit: {', '.join(gone)}" if gone else None, "left"
+    for name, width in widths(least, most, room).items():
+        justify: JustifyMethod = "right" if name in numeric else "left"
+        made.add_column(name, justify=justify, no_wrap=name in whole, overflow="fold", width=width)
+    for cells in zip(*texts.values(), strict=True):
+        made.add_row(*cells)
     return made
+
+
+def widths(least: Mapping[str, int], most: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return the columns' widths: the widest gives way first, and none below its least.
+
+    >>> widths({"a": 3, "b": 4}, {"a": 9, "b": 30}, 20)
+    {'a': 9, 'b': 9}
+    """
+    found = dict(most)
+    while sum(found.values()) + GAP * (len(found) - 1) > room:
+        yielding = [name for name in found if found[name] > least[name]]
+        if not yielding:
+            break
+        found[max(yielding, key=found.__getitem__)] -= 1
+    return found
+
+
+def described(things: Sequence[Mapping[str, str]]) -> str:
+    """Return things with more words than a row has room for: the name of each, and its facts below it.
+
+    >>> print(described([{"data set": "galton", "licence": "public domain"}]))
+      galton
+        licence  public domain
+    """
+    lines = []
+    for (_, name), *facts in (thing.items() for thing in things):
+        indent = 4 + max(len(word) for word, _ in facts) + 2
+        lines.append(f"  {name}")
+        lines += [hanging(f"    {word}".ljust(indent), text) for word, text in facts]
+    return "\n".join(lines)
+
+
+def hanging(first: str, text: str) -> str:
+    """Wrap text to a readable width after its first words; the other lines begin below it.
+
+    >>> print(hanging("  1. ", "A book"))
+      1. A book
+    """
+    return textwrap.fill(
+        text,
+        min(WIDTH, console().width),
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+    )
 
 
 def prose(text: str) -> str:
@@ -111,23 +173,31 @@ def prose(text: str) -> str:
     <BLANKLINE>
         z ~ Normal(0, 1)
     """
-    width = min(PROSE_WIDTH, console().width)
+    width = min(WIDTH, console().width)
     blocks = [block.strip("\n") for block in text.strip("\n").split("\n\n") if block.strip()]
     return "\n\n".join(
         block if block.startswith("  ") else textwrap.fill(" ".join(block.split()), width) for block in blocks
     )
 
 
-def columns(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def columns(
+    values: Mapping[str, np.ndarray], names: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, np.ndarray]:
     """Return arrays as columns of a flat table.
 
-    >>> list(columns({"x": np.zeros((3, 2)), "z": np.zeros(3)}))
-    ['x.0', 'x.1', 'z']
+    Args:
+        values: arrays by name, a row first.
+        names: of an array's columns, where they have some.
+
+    >>> list(columns({"x": np.zeros((3, 2)), "z": np.zeros(3)}, {"z": ["age"]}))
+    ['x.0', 'x.1', 'age']
     """
     flat = {}
     for name, value in values.items():
-        for index in np.ndindex(value.shape[1:]):
-            flat[".".join([name, *map(str, index)])] = value[(slice(None), *index)]
+        indices = list(np.ndindex(value.shape[1:]))
+        plain = [".".join([name, *map(str, index)]) for index in indices]
+        for title, index in zip((names or {}).get(name, plain), indices, strict=True):
+            flat[title] = value[(slice(None), *index)]
     return flat
 
 

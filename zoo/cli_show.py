@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import backends, catalogue
 from zoo.card import Card, Option, Site
-from zoo.cli_output import console, emit, head, prose, table
+from zoo.cli_output import console, described, emit, hanging, head, prose, table
 from zoo.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def print_list(text: str, exact: str | None, local: str | None, backend: str | N
             rows.append(row | {"local": ", ".join(card.local) or "—", "exact": ", ".join(card.exact)})
     if not rows:
         raise UserError(f"no model fits; 'zoo list' without a filter shows all {len(cards)}")
-    emit(table(rows))
+    emit(table(rows, spare=("backends",)))
 
 
 def _known(kind: str, word: str, words: Collection[str]) -> None:
@@ -83,15 +83,15 @@ def print_card(model: Model) -> None:
     parts += [head("Sites"), table([site_row(s) for s in card.sites])]
     if card.options:
         parts += [head("Options, -o NAME=VALUE"), table([option_row(o) for o in card.options])]
-    parts += [head("Data, --data NAME"), table(data_rows(card))]
+    parts += [head("Data, --data NAME"), described(data_rows(card))]
     if card.local:
         parts += [
             head("Local treatments, --local HOW"),
             f"  {', '.join(card.local)}; the first is the default",
         ]
-    parts += [head("Exact"), *(f"  {name}: {words}" for name, words in card.exact.items())]
+    parts += [head("Exact"), *(hanging(f"  {name}: ", words) for name, words in card.exact.items())]
     parts += [head("Hard"), prose(card.hard)]
-    parts += [head("References"), *(f"  {n}. {source}" for n, source in enumerate(card.references, 1))]
+    parts += [head("References"), *(hanging(f"  {n}. ", words) for n, words in enumerate(card.references, 1))]
     emit(*parts)
 
 
@@ -123,7 +123,7 @@ def option_row(option: Option) -> dict[str, str]:
 
 
 def data_rows(card: Card) -> list[dict[str, str]]:
-    """Return the data sets as rows; the first is the default."""
+    """Return what is to be said of the data sets; the first is the default."""
     return [{"data set": d.name, "what": d.meaning, "source": d.source, "licence": d.licence} for d in card.datasets]
 
 

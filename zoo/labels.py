@@ -138,6 +138,16 @@ def mode_note(permutations: np.ndarray) -> str:
     return f"{part}: the guide covers one of {size}! equal modes"
 
 
+def elbo_note(size: int) -> str:
+    """Say what covering one of the K! equal modes costs the ELBO, for a guide whose gap is not known.
+
+    >>> elbo_note(2)
+    'the guide covers one of 2! equal modes: for that alone its ELBO is about log 2! = 0.693 below the evidence'
+    """
+    cost = f"log {size}! = {math.lgamma(size + 1):.3f}"
+    return f"the guide covers one of {size}! equal modes: for that alone its ELBO is about {cost} below the evidence"
+
+
 def _check(draws: Mapping[str, np.ndarray], dims: Mapping[str, tuple[str, ...]], exchangeable: str, site: str) -> None:
     for name, values in draws.items():
         if np.ndim(values) != 2 + len(dims[name]):

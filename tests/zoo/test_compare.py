@@ -15,7 +15,7 @@ from zoo import catalogue
 from zoo.card import Card, Site
 from zoo.compare import Reference, cells, compare
 from zoo.compare import reference as references
-from zoo.compare.table import over_seeds
+from zoo.compare.table import lines, over_seeds
 from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.storage import array_hash
@@ -174,6 +174,40 @@ def test_over_seeds_takes_means_and_spares_nothing():
     assert found["k_hat"] == 0.8
     assert found["gap"] is None
     assert found["notes"] == ["k̂ 0.80: not to be trusted", "seed 2 failed: step 3: loss is NaN"]
+
+
+def grid_row(guide: str, backend: str) -> dict[str, Any]:
+    numbers = {"elbo": -33.2809, "elbo_error": 0.0082, "gap": 12.0129, "gap_error": 0.0028, "num_steps": 3000}
+    numbers |= {"worst_mean_error": 0.1, "worst_sd_error": 0.2, "num_parameters": 1269}
+    numbers |= {"seconds_compile": 21.95, "seconds_learn": 1.0}
+    return row(0, guide=guide, local="marginal", backend=backend) | numbers
+
+
+@pytest.mark.parametrize("width", [80, 100, None])
+def test_the_table_fits_and_says_what_gave_way(width):
+    rows = [grid_row(guide, backend) for guide in ("flow", "mean_field") for backend in ("pyro", "numpyro")]
+    summary = [over_seeds([r, {**r, "seed": 1, "elbo": -33.3}]) for r in rows]
+    found = lines(summary, width)
+    table, notes = found[: 2 + len(rows)], "\n".join(found[2 + len(rows) :])
+    text = "\n".join(table)
+    shown = {"guide", "backend", "ELBO", "gap", "k-hat"}
+    assert shown <= set(table[0].split())
+    assert all(number in line for line in table[2:] for number in (" ± 0.0058", "12.0129 ± 0.0020", "0.10", "0.20"))
+    if width is None:
+        assert max(map(len, table)) > 100
+        assert not notes
+        assert all(word in text for word in ("compile", "marginal", "3000", "1269"))
+        return
+    assert max(map(len, table)) <= width
+    assert "in every row: steps 3000, local marginal" in notes
+    gone = "compile s, parameters" if width == 100 else "compile s, parameters, sd over seeds, learn s"
+    assert notes.endswith(f"left out to fit: {gone}")
+
+
+def test_a_comparison_of_one_row_hides_nothing_that_it_does_not_name():
+    found = lines([over_seeds([grid_row("flow", "pyro")])], 60)
+    assert "in every row" not in "\n".join(found)
+    assert found[-1].startswith("left out to fit: steps, compile s, parameters")
 
 
 @pytest.fixture

@@ -60,9 +60,13 @@ class Comparison:
             groups.setdefault(tuple(str(row[key]) for key in KEYS[:-1]), []).append(row)
         return [over_seeds(rows) for rows in groups.values()]
 
-    def text(self) -> str:
-        """Return a plain table of `summary`, with notes below it."""
-        table = lines(self.summary)
+    def text(self, width: int | None = None) -> str:
+        """Return a plain table of `summary`, with notes below it.
+
+        Args:
+            width: most characters of a row; the least important columns give way. None: every column is there.
+        """
+        table = lines(self.summary, width)
         if self.reference:
             table += ["", f"off by: the worst scalar, in posterior sds of the reference ({self.reference})"]
         for row in self.summary:

@@ -20,16 +20,20 @@ _HEADINGS = {
     "backend": "backend",
     "fits": "fits",
     "elbo": "ELBO",
-    "elbo_sd": "sd over seeds",
+    "elbo_sd": "sd over\nseeds",
     "gap": "gap",
     "k_hat": "k-hat",
-    "worst_mean_error": "mean off by",
-    "worst_sd_error": "sd off by",
-    "num_parameters": "parameters",
+    "worst_mean_error": "mean\noff by",
+    "worst_sd_error": "sd\noff by",
+    "num_parameters": "para-\nmeters",
     "num_steps": "steps",
-    "seconds_compile": "compile s",
-    "seconds_learn": "learn s",
+    "seconds_compile": "compile\ns",
+    "seconds_learn": "learn\ns",
 }
+# What gives way where there is no room: first a column with the same in every row, said below the table.
+_ALIKE = ("num_steps", "local", "fits", "backend")
+_SPARE = ("num_steps", "seconds_compile", "num_parameters", "fits", "elbo_sd", "seconds_learn", "worst_sd_error")
+_GAP = "  "
 
 
 def over_seeds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -78,9 +82,33 @@ def _shown(row: Mapping[str, Any]) -> Iterator[str]:
             yield str(value)
 
 
-def lines(summary: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return summary rows as lines with columns aligned, the headings first; empty columns are left out."""
-    rows = [list(_HEADINGS.values()), *(list(_shown(row)) for row in summary)]
-    columns = [column for column in zip(*rows, strict=True) if set(column[1:]) != {NOTHING}]
-    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
-    return ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
+def lines(summary: Sequence[Mapping[str, Any]], width: int | None = None) -> list[str]:
+    """Return summary rows as lines with columns aligned, the headings first; empty columns are left out.
+
+    Args:
+        summary: rows of `over_seeds`.
+        width: most characters of a row: columns give way until it fits, and lines at the end say which.
+    """
+    cells = dict(zip(_HEADINGS, zip(*(list(_shown(row)) for row in summary), strict=True), strict=True))
+    columns = {name: [*_heading(name), *found] for name, found in cells.items() if set(found) != {NOTHING}}
+    alike = [name for name in _ALIKE if len(summary) > 1 and len(set(cells[name])) == 1]
+    said, gone = [], []
+    for name in (name for name in dict.fromkeys([*alike, *_SPARE]) if name in columns):
+        if width is None or sum(max(map(len, c)) + len(_GAP) for c in columns.values()) - len(_GAP) <= width:
+            break
+        del columns[name]
+        words = " ".join(_HEADINGS[name].split()).replace("- ", "")
+        if name in alike:
+            said.append(f"{words} {cells[name][0]}")
+        else:
+            gone.append(words)
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns.values()]
+    notes = [f"in every row: {', '.join(said)}"] if said else []
+    notes += [f"left out to fit: {', '.join(gone)}"] if gone else []
+    return [_GAP.join(row).rstrip() for row in zip(*padded, strict=True)] + (["", *notes] if notes else [])
+
+
+def _heading(name: str) -> list[str]:
+    """Return a heading's two lines."""
+    first, _, second = _HEADINGS[name].partition("\n")
+    return [first, second]

@@ -1,0 +1,65 @@
+"""A CSV file's errors name the line as an editor counts, and its header names the columns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo import catalogue
+from zoo.checks import read_names, read_table
+from zoo.errors import UserError
+
+CARD = catalogue.model("gmm").card
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n3,tall\n", "line 3: 'tall' is not a number"),
+        ("1,2\n3,tall\n", "line 2: 'tall' is not a number"),
+        ("\na,b\n\n1,2\n\n3,tall\n", "line 6: 'tall' is not a number"),
+        ('"a","b\nc"\n1,2\n3,tall\n', "line 4: 'tall' is not a number"),
+        ("a,b\r\n1,2\r\n3\r\n", "line 3: 1 columns, not 2"),
+        ("a,b\n1,2\n3,\n5,6\n7,nan\n", "line 3: '' is not a finite number, the first of 2 such rows in 4"),
+    ],
+)
+def test_an_error_names_the_line_of_the_file(text: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=words):
+        read_table(written(tmp_path, text), CARD)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("length, width \n1,2\n", {"x": ("length", "width")}),
+        ("\ufefflength,width\n1,2\n", {"x": ("length", "width")}),
+        ("1,2\n3,4\n", {}),
+        ("length,length\n1,2\n", {}),
+        ("length,width,note\n1,2\n", {}),
+    ],
+)
+def test_a_header_names_the_columns_where_it_can(text: str, names: dict, tmp_path: Path) -> None:
+    path = written(tmp_path, text)
+    assert read_names(path, CARD) == names
+    assert read_table(path, CARD)["x"].shape[1] == 2
+
+
+def test_names_come_from_the_file_or_the_card(tmp_path: Path) -> None:
+    mixture, bayes = catalogue.model("gmm"), catalogue.model("gmm_bayes")
+    path = written(tmp_path, "a,b\n1,2\n")
+    assert catalogue.column_names(mixture, path) == catalogue.column_names(mixture, str(path)) == {"x": ("a", "b")}
+    assert catalogue.column_names(bayes) == {"x": ("eruptions", "waiting")}
+    assert catalogue.column_names(bayes, "old_faithful_8") == {"x": ("eruptions", "waiting")}
+    assert catalogue.column_names(mixture, np.ones((3, 2))) == {}
+    assert catalogue.column_names(catalogue.model("height"), "galton") == {}
+    for name in catalogue.names():
+        model = catalogue.model(name)
+        for data_set in (d for d in model.card.datasets if d.columns):
+            first = next(iter(model.data(data_set.name).values()))
+            assert first.shape[1:] == (len(data_set.columns),)
