@@ -109,6 +109,47 @@ def test_the_flow_bends_what_an_affine_map_cannot(lib):
     assert np.abs(v - fitted).max() > 0.01 * v.std()
 
 
+def jacobian_of_flow(lib: Any, e: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return ∂v/∂e of the flow by central differences, and log q, at one noise."""
+    params, step = {k: lib.array(v) for k, v in moved("flow").items()}, 1e-5
+    ends = [
+        [lib.numpy(draw("flow", lib, params, lib.array(e + s * step * i))[0]) for s in (1, -1)] for i in np.eye(SIZE)
+    ]
+    _, log_q = draw("flow", lib, params, lib.array(e))
+    return np.stack([(up - down) / (2 * step) for up, down in ends], -1), float(lib.numpy(log_q))
+
+
+def test_the_flows_density_holds_beyond_the_splines(lib):
+    """Outside [−5, 5] the splines are the identity: a clipped one would have no density there."""
+    e = np.array([7.0, -6.0, 0.5])
+    jacobian, log_q = jacobian_of_flow(lib, e)
+    expected = -0.5 * (e**2 + np.log(2 * np.pi)).sum() - np.linalg.slogdet(jacobian)[1]
+    assert log_q == pytest.approx(expected, rel=1e-7)  # central differences
+
+
+def test_the_flows_layers_turn_the_order(lib, noise):
+    """Layers that saw one order alone would leave ∂v/∂e triangular: here every v feels every e."""
+    jacobian, _ = jacobian_of_flow(lib, noise[:SIZE])
+    assert (np.abs(jacobian) > 1e-4).all()
+
+
+@pytest.mark.parametrize("name", [f for f in FAMILIES if "init_scale" in family(f).options])
+def test_the_start_is_as_narrow_as_asked(name):
+    narrow, wide = (
+        {s.name: s.value for s in family(name).initial(SIZE, generator(0, name), init_scale=scale)}
+        for scale in (0.1, 0.4)
+    )
+    key = "scale_tril" if name == "full_rank" else "scale"
+    np.testing.assert_allclose(wide[key], 0.4 * np.eye(SIZE) if key == "scale_tril" else np.full(SIZE, 0.4))
+    np.testing.assert_allclose(wide[key], 4 * narrow[key])
+
+
+def test_the_flow_has_the_layers_asked_for():
+    sites = {s.name: s.shape for s in family("flow").initial(SIZE, generator(0, "flow"), layers=3, hidden=5)}
+    assert [n for n in sites if n.endswith("in_weight")] == [f"layer{i}.in_weight" for i in range(3)]
+    assert sites["layer2.in_weight"] == (5, SIZE)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [("low_rank", {"rank": 0}, "rank 0"), ("low_rank", {"rank": 9}, "rank 9")],

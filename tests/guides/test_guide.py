@@ -10,7 +10,8 @@ import pytest
 import guides
 from guides.families import family
 
-FAMILIES, TREATMENTS = guides.names(), guides.local_names()
+# Treatments with numbers for each row have a file of their own, test_local.py.
+FAMILIES, TREATMENTS = guides.names(), ["exact", "marginal"]
 _COMPILED: dict[Any, Any] = {}
 
 
@@ -83,8 +84,8 @@ def test_the_stock_objective_is_log_joint_less_log_q(name, lib, rows):
         return log_q, replay(guide.model, (), {"x": lib.array(rows)}, values, guide.sites, "data")
 
     compiled = both if lib.name == "pyro" else import_module("jax").jit(both)
-    log_q, (outside, each) = compiled({k: lib.array(v) for k, v in params.items()}, lib.array(noise))
-    log_joint = float(lib.numpy(outside)) + np.logaddexp.reduce(lib.numpy(each), -1).sum()
+    log_q, (outside, *each) = compiled({k: lib.array(v) for k, v in params.items()}, lib.array(noise))
+    log_joint = float(lib.numpy(outside)) + np.logaddexp.reduce(lib.numpy(sum(each)), -1).sum()
     assert value == pytest.approx(float(lib.numpy(log_q)) - log_joint, rel=1e-10)
 
 
@@ -98,6 +99,31 @@ def test_the_exact_treatment_has_no_variance(lib, rows):
     assert exact == pytest.approx(marginal, rel=1e-12)
     for key, value in gradient.items():
         np.testing.assert_allclose(value, expected[key], rtol=1e-9, atol=1e-10)
+
+
+def test_the_exact_treatment_draws_from_the_posterior(lib, rows):
+    """2000 copies of a row: the share of z = 1 is its probability, up to four standard errors."""
+    same = np.repeat(rows[:1], 2000, 0)
+    guide = build(lib, same, "delta", "exact")
+    params = {p.name: lib.array(p.value) for p in guide.parameters}
+    params["globals.loc"] = lib.array(0.3 * np.random.default_rng(8).standard_normal(guide.coordinates.size))
+    values, _ = guide.draw(params, lib.array(np.zeros(0)))
+    replay = import_module(f"guides.trace_{lib.name}").row_log_joint
+    one = {"x": lib.array(rows[:1])}
+    each = lib.numpy(sum(replay(guide.model, (), one, values, guide.trace((), one), "data")[1:]))[0]
+    prob = 1 / (1 + np.exp(each[0] - each[1]))
+    if lib.name == "pyro":
+        from guides.trace_pyro import Hold
+
+        lib.ppl.set_rng_seed(0)
+        held = Hold(params)(guide)
+        z = lib.ppl.poutine.trace(held).get_trace(x=lib.array(same)).nodes["z"]["value"]
+    else:
+        from numpyro.handlers import seed, substitute, trace
+
+        z = trace(substitute(seed(guide, 0), data=params)).get_trace(x=lib.array(same))["z"]["value"]
+    assert 0.05 < prob < 0.95
+    assert lib.numpy(z).mean() == pytest.approx(prob, abs=4 * (prob * (1 - prob) / 2000) ** 0.5)
 
 
 @pytest.mark.parametrize("local", TREATMENTS)
@@ -174,6 +200,37 @@ def test_starts_and_spreads_move_the_coordinates(lib, rows):
     np.testing.assert_allclose(lib.numpy(values["loc"]), np.arange(6.0).reshape(2, 3))
     step = {k: v + 1.0 for k, v in at.items()}
     assert np.log(float(lib.numpy(guide.draw(step, lib.array(np.zeros(0)))[0]["rate"])) / 5.0) == pytest.approx(0.01)
+
+
+def test_spreads_are_in_the_density(lib, rows):
+    """At the same values, a v of twice the spread has half the density in z as in v: log q falls by log 2."""
+    narrow, wide = (build(lib, rows, "mean_field", starts={"rate": guides.Start(1.0, spread)}) for spread in (1.0, 2.0))
+    params = {p.name: lib.array(p.value) for p in narrow.parameters}
+    nothing = lib.array(np.zeros(narrow.noise_size))
+    log_q = [float(lib.numpy(guide.draw(params, nothing)[1])) for guide in (narrow, wide)]
+    assert log_q[1] - log_q[0] == pytest.approx(-np.log(2.0), rel=1e-9)
+
+
+def test_the_seed_is_that_of_the_familys_start(lib, rows):
+    first, again, other = (
+        next(p.value for p in build(lib, rows, "low_rank", seed=s).parameters if p.name == "globals.cov_factor")
+        for s in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).all()
+
+
+def test_the_data_plate_has_the_name_it_is_given(lib, rows):
+    def model(x: Any) -> None:
+        loc = lib.ppl.sample("loc", lib.dist.Normal(lib.xp.zeros(2), 1.0).to_event(1))
+        with lib.ppl.plate("people", len(x)):
+            z = lib.ppl.sample("z", lib.dist.Categorical(lib.xp.ones(2) / 2), infer={"enumerate": "parallel"})
+            lib.ppl.sample("x", lib.dist.Normal(loc[z], 1.0), obs=x)
+
+    guide = guides.build(model, backend=lib.name, data=lib.array(rows[:, 0]), data_plate="people")
+    assert [s.name for s in guide.latents] == ["loc"]
+    assert [s.name for s in guide.local_latents] == ["z"]
+    assert guide.plate_size == 6
 
 
 def scale_above_a_latent(lib: SimpleNamespace) -> Any:

@@ -1,12 +1,16 @@
 """Learning by SVI and drawing by NUTS, against exact answers; and every way of asking wrongly."""
 
 import re
+from importlib import import_module
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
 import zoo
+from zoo import backends
+from zoo.backends.state import Chains, State
 from zoo.errors import FitError, UserError
 from zoo.inference import inverse_curvature
 from zoo.schedule import chunks, cosine, epochs
@@ -90,6 +94,106 @@ def test_batches_reach_the_same_answer(backend):
     assert float(run.params["loc"]) == pytest.approx(1.683, abs=2e-3)
 
 
+def program_of(backend: str, name: str, model: Any = None, data: Any = None, **words: Any) -> tuple[Any, State]:
+    """Return a model's program in double precision, and the state at its start; another model or data if given."""
+    run = zoo.fit(name, backend=backend, num_steps=1, dtype="float64", **words)
+    program = run.program
+    if model or data:
+        options = {} if model else run.model.options
+        program = backends.get(backend).Program(
+            model or run.model.function(backend),
+            data or run.data,
+            options,
+            {"starts": {} if model else run.starts},
+            dtype="float64",
+        )
+    return program, State.at(np.zeros(program.coordinates.size))
+
+
+def test_learning_is_handed_the_whole_schedule(backend, monkeypatch):
+    """250 steps are two parts of 125: rates, rows and state go on from one to the next."""
+    program, handed = backends.get(backend).Program, []
+    learn = program.learn
+
+    def watched(self: Any, state: State, rates: Any, rows: Any, seed: int) -> Any:
+        handed.append((state.count, rates, rows, seed))
+        return learn(self, state, rates, rows, seed)
+
+    monkeypatch.setattr(program, "learn", watched)
+    zoo.fit("height", backend=backend, num_steps=250, batch_size=5, learning_rate=0.02, seed=3)
+    counts, rates, rows, seeds = zip(*handed, strict=True)
+    assert counts == (0, 125)
+    np.testing.assert_array_equal(np.concatenate(rates), cosine(0.02, 250))
+    np.testing.assert_array_equal(np.concatenate(rows), epochs(10, 5, 250, 3))
+    assert set(seeds) == {3}
+
+
+def test_learning_in_two_parts_is_learning_in_one(backend):
+    """Adam's count and moments, and the noise, go on; loops compiled for 3 and 6 steps may round differently."""
+    program, state = program_of(backend, "height_bayes")
+    rates = cosine(0.1, 6)
+    whole, losses, _ = program.learn(state, rates, None, 0)
+    half, before, _ = program.learn(state, rates[:3], None, 0)
+    end, after, _ = program.learn(half, rates[3:], None, 0)
+    assert (half.count, end.count, whole.count) == (3, 6, 6)
+    np.testing.assert_allclose(np.concatenate([before, after]), losses, rtol=1e-10)
+    np.testing.assert_allclose(end.v, whole.v, rtol=1e-9, atol=1e-10)
+
+
+def test_every_step_and_every_seed_has_noise_of_its_own(backend):
+    """At rates of 0 the losses differ by their noise alone."""
+    program, state = program_of(backend, "height_bayes")
+    first, again, other = (program.learn(state, np.zeros(5), None, seed)[1] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert len({*first, *other}) == 10
+
+
+def test_sixteen_particles_have_a_quarter_of_the_spread(backend):
+    """The losses of 100 steps at rates of 0: half, where a quarter is due, is some five standard errors away."""
+    spread = {}
+    for particles in (1, 16):
+        program, state = program_of(backend, "height_bayes", num_particles=particles)
+        spread[particles] = program.learn(state, np.zeros(100), None, 0)[1].std()
+    assert spread[16] < spread[1] / 2
+
+
+def test_the_mean_over_an_epochs_batches_is_the_whole_loss(backend):
+    """This model has no latents, so no noise; rates of 0 leave it where it is."""
+    program, state = program_of(backend, "height")
+    _, whole, _ = program.learn(state, np.zeros(1), None, 0)
+    _, parts, _ = program.learn(state, np.zeros(2), epochs(10, 5, 2, 0), 0)
+    assert parts.mean() == pytest.approx(whole[0], rel=1e-12)
+    assert np.ptp(parts) > 1e-3
+
+
+def test_exploring_comes_to_where_learning_does(backend):
+    """Without latents the two climb the same function by the same steps; only their loops differ."""
+    program, state = program_of(backend, "height")
+    points, rates = np.stack([state.v, state.v + 0.5]), cosine(0.3, 30)
+    for point, found in zip(points, program.explore(points, rates), strict=True):
+        end, _, _ = program.learn(State.at(point), rates, None, 0)
+        assert found == pytest.approx(program.learn(end, np.zeros(1), None, 0)[1][0], rel=1e-9)
+
+
+def test_the_best_start_goes_on_and_never_a_broken_one(backend, monkeypatch):
+    program, seen = backends.get(backend).Program, {}
+    learn = program.learn
+
+    def explore(self: Any, starts: Any, rates: Any) -> Any:
+        seen["starts"] = starts
+        return np.array([np.nan, 2.0, 1.0, 3.0])
+
+    def watched(self: Any, state: State, *rest: Any) -> Any:
+        seen["v"] = state.v
+        return learn(self, state, *rest)
+
+    monkeypatch.setattr(program, "explore", explore)
+    monkeypatch.setattr(program, "learn", watched)
+    zoo.fit("gmm", backend=backend, K=3, restarts=4, num_steps=1)
+    assert len(np.unique(seen["starts"], axis=0)) == 4
+    np.testing.assert_array_equal(seen["v"], seen["starts"][2])
+
+
 def test_nuts_has_the_exact_moments(backend):
     """Four Monte Carlo errors by effective draws, at least a tenth of the draws."""
     words = {"num_chains": 1, "num_warmup": 200, "num_draws": 300} if backend == "pyro" else {}
@@ -129,6 +233,45 @@ def bad_rows() -> np.ndarray:
     rows = TEN.copy()
     rows[3] = np.nan
     return rows
+
+
+def test_learning_ends_at_the_first_step_that_is_not_finite(backend):
+    """The second batch has a NaN and the third has none: learning must not wake again."""
+    program, state = program_of(backend, "height", data={"x": bad_rows()})
+    rates, rows = np.full(3, 0.01), np.array([[0, 1], [3, 4], [5, 6]], dtype=np.int32)
+    reached, losses, _ = program.learn(state, rates, rows, 0)
+    alone, _, _ = program.learn(state, rates[:1], rows[:1], 0)
+    assert np.isfinite(losses).tolist() == [True, False, False]
+    assert (reached.count, alone.count) == (1, 1)
+    np.testing.assert_allclose(reached.v, alone.v, rtol=1e-12)
+
+
+def test_a_gradient_that_is_not_finite_stops_learning_too(backend):
+    """The root of `b` at 0 is finite, and its slope is not."""
+    ppl, dist = import_module(backend), import_module(f"{backend}.distributions")
+    zeros = import_module("torch" if backend == "pyro" else "jax.numpy").zeros
+
+    def model(x: Any, *, size: int | None = None) -> None:
+        a, b = ppl.param("a", zeros(())), ppl.param("b", zeros(()))
+        with ppl.plate("data", size or len(x), subsample_size=len(x)):
+            ppl.sample("x", dist.Normal(a + b**0.5, 1.0), obs=x)
+
+    program, state = program_of(backend, "height", model=model)
+    reached, losses, _ = program.learn(state, np.full(2, 0.01), None, 0)
+    assert reached.count == 0
+    assert np.isnan(losses).all()
+    np.testing.assert_array_equal(reached.v, state.v)
+    assert program.blame(state, None, 0) == "b"
+
+
+def test_chains_that_are_not_finite_stop_the_fit(backend, monkeypatch):
+    def broken(*_: Any, **__: Any) -> Chains:
+        return Chains({"loc": np.zeros((1, 2)), "variance": np.array([[1.0, np.nan]])}, {"lp": np.zeros((1, 2))})
+
+    monkeypatch.setattr(backends.get(backend).Program, "nuts", broken)
+    with pytest.raises(FitError, match="site 'variance' that are not finite") as error:
+        zoo.fit("height_bayes", backend=backend, method="nuts")
+    assert error.value.run.chains is None
 
 
 @pytest.mark.parametrize(
@@ -200,6 +343,9 @@ def test_every_row_is_visited_once_an_epoch():
     for first in (0, 2, 4):
         assert sorted(rows[first : first + 2].ravel()) == list(range(10))
     assert epochs(10, 10, 6, 0) is None
+    # Equal orders of ten rows: one chance in 10!.
+    assert (rows[:2] != rows[2:4]).any()
+    assert (rows != epochs(10, 5, 6, seed=4)).any()
 
 
 def test_the_rate_falls_to_nothing():
@@ -215,6 +361,14 @@ def test_chunks_cover_every_step():
         assert spans[0][0] == 0
         assert spans[-1][1] == steps
         assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def test_the_curvatures_factor_is_that_of_its_inverse():
+    """In two dimensions: the inverse of the factor is another matrix, and in one it is not."""
+    hessian = np.array([[4.0, 1.5], [1.5, 2.0]])
+    factor = inverse_curvature(hessian)
+    np.testing.assert_allclose(factor @ factor.T @ hessian, np.eye(2), atol=1e-12)
+    np.testing.assert_array_equal(factor, np.tril(factor))
 
 
 def test_a_saddle_is_no_mode():
