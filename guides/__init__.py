@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guides.errors import GuideError
+from guides.exact_rows import Exact
 from guides.start import Start
 
-__all__ = ["GuideError", "Start", "build", "local_names", "names"]
+__all__ = ["Exact", "GuideError", "Start", "build", "local_names", "names"]
 
 BACKENDS = {"pyro": ("pyro", "torch"), "numpyro": ("numpyro", "jax")}
 
@@ -42,7 +43,11 @@ def build(
     guide: str = "mean_field",
     backend: str,
     data: Any = None,
-    local: str = "marginal",
+    local: str | Mapping[str, str] = "marginal",
+    local_guide: str = "mean_field",
+    local_options: Mapping[str, Any] | None = None,
+    encoder: Mapping[str, str] | None = None,
+    exact: Exact | None = None,
     starts: Mapping[str, Start] | None = None,
     data_plate: str = "data",
     seed: int = 0,
@@ -55,7 +60,12 @@ def build(
         guide: family of the global latents; see `names()`.
         backend: "pyro" or "numpyro".
         data: the model's keywords as a mapping, or its first argument.
-        local: treatment of discrete latents inside the data plate; see `local_names()`.
+        local: treatment of the latents inside the data plate, or one by site; see `local_names()`. The default
+            sums discrete ones out; continuous ones need another.
+        local_guide: family of the continuous ones, with any treatment that gives each row its own numbers.
+        local_options: options of the treatment and of that family, such as {"depth": 2}.
+        encoder: what an encoder sees, data name to "row", "counts" or "window"; every array by default.
+        exact: for local="exact" with continuous latents: the model's own draw from their posterior.
         starts: where latents start, by site name, as `Start(value, spread)`; the support's middle otherwise.
         data_plate: name of the plate over rows.
         seed: of the family's initial values.
@@ -71,7 +81,9 @@ def build(
     from guides.guide import check_call, split
     from guides.local import treatment
 
-    family(guide), treatment(local)
+    family(guide), family(local_guide)
+    for name in [local] if isinstance(local, str) else local.values():
+        treatment(name)
     if backend not in BACKENDS:
         raise GuideError(f"backend {backend!r} is unknown. Known: {', '.join(BACKENDS)}")
     try:
@@ -88,6 +100,10 @@ def build(
         kwargs,
         name=guide,
         local=local,
+        local_guide=local_guide,
+        local_options=local_options,
+        encoder=encoder,
+        exact=exact,
         starts=starts,
         data_plate=data_plate,
         seed=seed,

@@ -28,12 +28,14 @@ class Coordinates(Layout):
         self._constants: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, ...]]] = {}
 
     def constrain(self, v: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Map v (size,) to {name: (value, log|dvalue/dv| of the site's batch shape)}."""
-        out = {}
-        for block, (origin, spread, log_spread) in zip(self.blocks, self._on(v), strict=True):
-            u = origin + spread * v[block.slice].reshape(block.shape)
+        """Map v (*rows, size) to {name: (value (*rows, *shape), log|dvalue/dv| (*rows, *the site's batch shape))}."""
+        out, rows = {}, v.shape[:-1]
+        # Split, since the gradient of many slices is a sum of as many arrays of v's whole size.
+        parts = v.split([b.slice.stop - b.slice.start for b in self.blocks], -1)
+        for block, part, (origin, spread, log_spread) in zip(self.blocks, parts, self._on(v), strict=True):
+            u = origin + spread * part.reshape((*rows, *block.shape))
             value, log_jacobian = constrain(block.site.support, u)
-            extra = log_jacobian.ndim - (len(block.site.shape) - block.site.event_dim)
+            extra = log_jacobian.ndim - len(rows) - block.log_spread.ndim
             log_jacobian = log_jacobian.sum(tuple(range(-extra, 0))) if extra else log_jacobian
             out[block.site.name] = value, log_jacobian + log_spread
         return out
@@ -49,12 +51,13 @@ class Coordinates(Layout):
         return self._constants[place]
 
     def values(self, v: Tensor) -> dict[str, Tensor]:
-        """Map v (size,) to {name: value}."""
+        """Map v (*rows, size) to {name: value (*rows, *shape)}."""
         return {name: value for name, (value, _) in self.constrain(v).items()}
 
     def log_jacobian(self, v: Tensor) -> Tensor:
-        """Return the log-Jacobian of v -> values, summed over all sites ()."""
-        return sum((j.sum() for _, j in self.constrain(v).values()), v.new_zeros(()))
+        """Return the log-Jacobian of v (*rows, size) -> values, summed over all sites (*rows,)."""
+        rows = v.shape[:-1]
+        return sum((j.reshape((*rows, -1)).sum(-1) for _, j in self.constrain(v).values()), v.new_zeros(rows))
 
     def dictionary(self, v: Tensor) -> dict[str, np.ndarray]:
         """Map v (size,) to NumPy values."""

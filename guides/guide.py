@@ -9,9 +9,12 @@ from typing import Any
 
 from guides.errors import GuideError
 from guides.families import Family, generator
-from guides.sites import TracedSite, combinations, global_latents, local_latents, params
+from guides.local import names as local_names
+from guides.local import treatment
+from guides.sites import TracedSite, combinations, global_latents, params
 
 PREFIX = "globals."
+GUIDE_PARAMS = (PREFIX, "local.")  # what the names of a guide's own params begin with
 
 
 def guide_parameters(family: Family, size: int, seed: int, options: Mapping[str, Any]) -> tuple[TracedSite, ...]:
@@ -30,8 +33,59 @@ def guide_parameters(family: Family, size: int, seed: int, options: Mapping[str,
     return tuple(replace(s, name=PREFIX + s.name) for s in sites)
 
 
-def check_served(name: str, family: Family, traced: Sequence[TracedSite], data_plate: str) -> None:
+def treatments(
+    local: str | Mapping[str, str], sites: Sequence[TracedSite], *, exact: bool
+) -> tuple[str | None, tuple[TracedSite, ...], tuple[TracedSite, ...]]:
+    """Say which local latents get numbers of their own, and which are treated by the true posterior.
+
+    Args:
+        local: a treatment, or one by site.
+        sites: the local latents.
+        exact: whether the model brings a draw from the posterior of its continuous ones.
+
+    Returns:
+        The treatment that hands out φᵢ, or None; the sites it serves; the other sites.
+
+    Raises:
+        GuideError: a site that no treatment serves, or two treatments that hand out φᵢ.
+    """
+    names = {s.name: local if isinstance(local, str) else local.get(s.name, "marginal") for s in sites}
+    for name in () if isinstance(local, str) else local:
+        if name not in names:
+            raise GuideError(f"local treatment of {name!r}: the model has no such local latent")
+    handing = sorted({n for n in names.values() if treatment(n).by_row})
+    if len(handing) > 1:
+        raise GuideError(f"local treatments {' and '.join(map(repr, handing))} cannot be mixed; choose one of them")
+    for site in sites:
+        if not site.discrete and not handing and not (exact and names[site.name] == "exact"):
+            raise GuideError(
+                f"local={names[site.name]!r} cannot serve site {site.name!r}, which is continuous: take one of "
+                + ", ".join(n for n in local_names() if treatment(n).by_row)
+            )
+    # A site of a single category has nothing to learn.
+    own = [s for s in sites if s.cardinality != 1 and (names[s.name] in handing or not (handing or s.discrete))]
+    rest = [s for s in sites if s not in own]
+    chosen = None if not own else handing[0] if handing else "exact"
+    return chosen, tuple(own), tuple(rest)
+
+
+def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays that a model is called with, by the names of its arguments."""
+    bound = inspect.signature(model).bind(*args, **kwargs).arguments
+    flat = {**bound, **bound.get("kwargs", {})}
+    return {name: value for name, value in flat.items() if getattr(value, "ndim", 0) > 0}
+
+
+def check_served(
+    name: str, family: Family, traced: Sequence[TracedSite], data_plate: str, summed: Sequence[TracedSite]
+) -> None:
     """Refuse a model that this guide cannot serve.
+
+    Args:
+        name, family: of the global latents.
+        traced: the model's sites that are free.
+        data_plate: name of the plate over rows.
+        summed: local latents that are summed over.
 
     Raises:
         GuideError: naming the site, and what to do.
@@ -42,13 +96,7 @@ def check_served(name: str, family: Family, traced: Sequence[TracedSite], data_p
                 f"guide {name!r} cannot serve site {site.name!r}: it is discrete and outside plate "
                 f"{data_plate!r}; sum it out in the model"
             )
-    for site in local_latents(traced, data_plate):
-        if not site.discrete:
-            raise GuideError(
-                f"no local treatment serves site {site.name!r}: it is continuous and inside plate {data_plate!r}, "
-                "and 'marginal' and 'exact' sum over discrete sites; write a guide for it by hand"
-            )
-    combinations(traced, data_plate)
+    combinations(summed, data_plate)
     if family.point and params(traced) and global_latents(traced, data_plate):
         raise GuideError(
             f"guide {name!r} maximises over latents and parameters at once, which is unbounded where a "

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from importlib import import_module
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from jax.scipy.special import logsumexp
 from numpyro.infer import Trace_ELBO, TraceEnum_ELBO
 
 from guides import local as local_treatments
 from guides.coordinates_numpyro import Coordinates
+from guides.errors import GuideError
+from guides.exact_rows import Exact, ExactRows
 from guides.families import family
-from guides.guide import PREFIX, check_served, guide_parameters
-from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, with_rows
+from guides.families.standard import log_prob
+from guides.guide import PREFIX, check_served, guide_parameters, named_data, treatments
+from guides.local_guide_numpyro import LocalGuide
+from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, row_axis, with_rows
 from guides.start import Start
-from guides.trace_numpyro import constraint, sites
+from guides.trace_numpyro import constraint, row_log_joint, sites
 
 AUXILIARY = {"is_auxiliary": True}
 
@@ -36,11 +43,17 @@ class Guide:
         model: the model function.
         args, kwargs: what the model is called with, to trace it once.
         name: family of the global latents.
-        local: treatment of the discrete local latents.
+        local: treatment of the local latents, or one by site.
+        local_guide: family of the continuous local latents.
+        local_options: options of the treatment and of that family.
+        encoder: what an encoder sees, data name to "row", "counts" or "window"; every observed array by default.
+        exact: the model's own draw from the posterior of its continuous local latents.
         starts: where each latent and parameter starts, by site name.
         data_plate: name of the plate over rows.
         seed: of the initial values of the family's parameters.
         options: options of the family.
+        frozen: names of params that are held.
+        joint: whether the family of the global latents takes the continuous local ones too.
 
     Raises:
         GuideError: the guide cannot serve the model.
@@ -53,27 +66,59 @@ class Guide:
         kwargs: Mapping[str, Any],
         *,
         name: str = "mean_field",
-        local: str = "marginal",
+        local: str | Mapping[str, str] = "marginal",
+        local_guide: str = "mean_field",
+        local_options: Mapping[str, Any] | None = None,
+        encoder: Mapping[str, str] | None = None,
+        exact: Exact | None = None,
         starts: Mapping[str, Start] | None = None,
         data_plate: str = "data",
         seed: int = 0,
         options: Mapping[str, Any] | None = None,
         frozen: frozenset[str] = frozenset(),
+        joint: bool = False,
     ) -> None:
         self.model, self.name, self.local, self.data_plate = model, name, local, data_plate
         self.family, self.options = family(name), dict(options or {})
-        self.treatment = local_treatments.treatment(local)
         self.sites = sites(model, args, kwargs)
         free = [s for s in self.sites if s.name not in frozen]
-        check_served(name, self.family, free, data_plate)
         self.latents = global_latents(self.sites, data_plate)
         self.local_latents = local_latents(self.sites, data_plate)
+        if joint:
+            self.latents += tuple(s for s in self.local_latents if not s.discrete)
+            self.local_latents = tuple(s for s in self.local_latents if s.discrete)
+        chosen, own, self.summed = treatments(local, self.local_latents, exact=exact is not None)
+        check_served(name, self.family, free, data_plate, self.summed)
         self.coordinates = Coordinates(self.latents, starts)
+        self.rows: Any = None  # a LocalGuide or ExactRows
+        if own and chosen == "exact" and exact:
+            self.rows = ExactRows(own, exact)
+        elif own:
+            data = {n: np.asarray(a) for n, a in named_data(model, args, kwargs).items()}
+            self.rows = LocalGuide(
+                own,
+                data_plate=data_plate,
+                treatment_name=chosen,
+                family_name=local_guide,
+                starts=starts or {},
+                options=local_options or {},
+                seed=seed,
+                data=data,
+                inputs=dict.fromkeys(data, "row") if encoder is None else encoder,
+            )
+        elif local_options:
+            raise GuideError(f"local option {next(iter(local_options))!r} has no effect with local={local!r}")
         self.parameters = guide_parameters(self.family, self.coordinates.size, seed, self.options)
+        self.parameters += self.rows.parameters if self.rows else ()
+        self.table = self.rows.table(self.plate_size) if self.rows else None
         size = self.coordinates.size
         self.noise_size = self.family.noise_size(size, **self.options) if size else 0
-        self._draw = importlib.import_module(f"guides.families.{name}.guide_numpyro").draw
-        self._emit = importlib.import_module(f"guides.local.{local}.guide_numpyro").emit
+        self._draw = import_module(f"guides.families.{name}.guide_numpyro").draw
+        # The discrete sites that the model's own posterior answers for.
+        rest = local if isinstance(local, str) else next((local[s.name] for s in self.summed if s.name in local), "")
+        rest = "exact" if rest == "exact" else "marginal"
+        self.treatment = local_treatments.treatment(rest)
+        self._emit = import_module(f"guides.local.{rest}.guide_numpyro").emit if self.summed else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Sample every latent of the model; return the global ones by name."""
@@ -87,7 +132,11 @@ class Guide:
             values = self._emit_globals(own, noise)
         if self.local_latents:
             held = {p.name: self._param(p) for p in params(self.sites)}
-            self._emit(self, args, kwargs, {**held, **values})
+            if self.rows:
+                held = {**held, **values, **own, **({self.table.name: self._param(self.table)} if self.table else {})}
+                self._emit_rows(held, args, kwargs)
+            if self._emit:
+                self._emit(self, args, kwargs, {**held, **values})
         return values
 
     def _param(self, site: TracedSite) -> Any:
@@ -95,7 +144,7 @@ class Guide:
 
     def _emit_globals(self, own: Mapping[str, Any], noise: Any) -> dict[str, Any]:
         v, log_q = self._draw(_unprefixed(own), noise)
-        counted = dist.Normal(0.0, 1.0).log_prob(noise).sum()
+        counted = log_prob(noise).sum()
         # The noise site counts log N(noise); this one turns it into log q(v).
         numpyro.sample("_globals", dist.Delta(v, log_density=log_q - counted, event_dim=1), infer=AUXILIARY)
         values, constrained = {}, self.coordinates.constrain(v)
@@ -127,9 +176,112 @@ class Guide:
         log_jacobian = self.coordinates.log_jacobian(v) if self.family.jacobian else 0.0
         return self.coordinates.values(v), log_q - log_jacobian
 
+    def _emit_rows(self, held: dict[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        assert self.rows
+        count = count_rows(args, kwargs)
+        shape = [1 + self.rows.inner_draws, count, self.rows.noise_size]
+        noise = jnp.zeros(shape)
+        if self.rows.noise_size:
+            # Masked: it counts nothing, and each site below has its whole density itself.
+            standard = dist.Normal(jnp.zeros(shape), 1.0).to_event(3).mask(False)
+            noise = numpyro.sample("_local_noise", standard, infer=AUXILIARY)
+        phi, values, log_q = self.draw_rows(held, args, kwargs, noise)
+        frames = {p.name: p for site in self.rows.sites for p in site.plates}
+        rows = {"size": self.plate_size, "subsample_size": count}
+        plates = {
+            name: numpyro.plate(name, dim=p.dim, **(rows if name == self.data_plate else {"size": p.size}))
+            for name, p in frames.items()
+        }
+        for i, site in enumerate(self.rows.sites):
+            with ExitStack() as stack:
+                for p in site.plates:
+                    stack.enter_context(plates[p.name])
+                if site.discrete and self.rows.enumerated:
+                    fn = self.rows.categories(site, phi)
+                    numpyro.sample(site.name, fn, infer={"enumerate": "parallel"})
+                    continue
+                value = values[site.name]
+                batch = value.shape[: value.ndim - site.event_dim]
+                along = [-1 if axis == row_axis(site, self.data_plate) else 1 for axis in range(len(batch))]
+                # The first site has the whole density, spread over the plates inside the row.
+                density = log_q * ((i == 0) * count / math.prod(batch))
+                density = jnp.broadcast_to(density.reshape(along), batch)
+                numpyro.sample(site.name, dist.Delta(value, log_density=density, event_dim=site.event_dim))
+
+    def draw_rows(
+        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any
+    ) -> tuple[Any, dict[str, Any], Any]:
+        """Transform noise to the local latents that have numbers of their own, without sample statements.
+
+        Args:
+            held: every param and global latent.
+            args, kwargs: what the model is called with: a batch.
+            noise: standard normals (1 + inner draws, B, noise_size).
+
+        Returns:
+            φ (B, size); values by site; log q of each row (B,).
+        """
+        assert self.rows
+        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
+
+        def bound(phi: Any, inner: Any) -> Any:
+            return self.row_bounds(held, args, kwargs, phi, inner[None])[0]
+
+        phi = self.rows.phi(held, data, noise[1:], bound)
+        return phi, *self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+
+    def row_bounds(
+        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], phi: Any, noise: Any
+    ) -> tuple[Any, Any]:
+        """Return one draw's ELBO of each row at given φ (B, size), and its part E log p(x | z) (B,) each.
+
+        It serves every treatment; see `draw_rows`. Discrete latents that are few are summed over, not drawn.
+        """
+        assert self.rows
+        terms = self._row_terms(held, args, kwargs)
+        if self.rows.enumerated:
+            values, log_q = self.rows.draw_continuous(held, phi, noise[0])
+            prior, likelihood = terms(values)
+            log_probs = self.rows.log_probs(phi)
+            probs = jnp.exp(log_probs)
+            return (probs * (prior + likelihood - log_probs)).sum(-1) - log_q, (probs * likelihood).sum(-1)
+        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
+        values, log_q = self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+        prior, likelihood = terms(values)
+        total = logsumexp(prior + likelihood, -1)
+        return total - log_q, total if prior.shape[-1] > 1 else likelihood[..., 0]
+
+    def _row_terms(
+        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Callable[[Mapping[str, Any]], tuple[Any, Any]]:
+        traced = self.trace(args, kwargs)
+
+        def terms(values: Mapping[str, Any]) -> tuple[Any, Any]:
+            given = {**held, **values}
+            return row_log_joint(self.model, args, kwargs, given, traced, self.data_plate)[1:]
+
+        return terms
+
+    def _log_joint(
+        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Callable[[Mapping[str, Any]], Any]:
+        terms = self._row_terms(held, args, kwargs)
+
+        def log_joint(values: Mapping[str, Any]) -> Any:
+            prior, likelihood = terms(values)
+            return logsumexp(prior + likelihood, -1)
+
+        return log_joint
+
+    @property
+    def sampled(self) -> tuple[TracedSite, ...]:
+        """The local latents that q draws; the others are summed over."""
+        return self.rows.sites if self.rows and not self.rows.enumerated else ()
+
     def objective(self, num_particles: int = 1) -> Any:
         """Return the ELBO that suits the guide: enumerating where the model's latents are summed out."""
-        enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.local_latents)
+        enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.summed)
+        enumerates = enumerates or bool(self.rows and self.rows.enumerated)
         elbo = TraceEnum_ELBO if enumerates else DeltaTraceELBO if self.local_latents else Trace_ELBO
         return elbo(num_particles=num_particles)
 
@@ -144,4 +296,4 @@ class Guide:
 
 
 def _unprefixed(own: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(PREFIX): value for name, value in own.items()}
+    return {name.removeprefix(PREFIX): value for name, value in own.items() if name.startswith(PREFIX)}

@@ -5,7 +5,8 @@ A trace of either backend is read into these classes, so that everything above s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
@@ -75,7 +76,7 @@ class TracedSite:
         event_dim: number of trailing dimensions that belong to one draw of the distribution.
         support: the set its value lies in.
         plates: enclosing plates, outermost first.
-        cardinality: number of values of a discrete site that can be enumerated; else None.
+        cardinality: number of values that one entry of a discrete site takes, where they are finite; else None.
         discrete: whether the distribution is discrete.
         distribution: the distribution's class name; empty for a param.
         value: a param's initial (constrained) value; None for sample sites.
@@ -91,6 +92,11 @@ class TracedSite:
     discrete: bool = False
     distribution: str = ""
     value: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers a value has."""
+        return math.prod(self.shape)
 
     def inside(self, plate: str) -> bool:
         """Whether the site lies inside the plate of that name."""
@@ -114,18 +120,36 @@ def local_latents(sites: Sequence[TracedSite], data_plate: str) -> tuple[TracedS
     return tuple(s for s in sites if s.kind == "latent" and s.inside(data_plate))
 
 
+def one_row(site: TracedSite, data_plate: str) -> TracedSite:
+    """Return a site as one row of the data plate sees it: without the plate and its axis."""
+    axis = row_axis(site, data_plate)
+    inner = tuple(p for p in site.plates if p.name != data_plate)
+    return replace(site, shape=site.shape[:axis] + site.shape[axis + 1 :], plates=inner)
+
+
+def row_axis(site: TracedSite, data_plate: str) -> int:
+    """Return the axis of a site's value along which the rows of the data plate lie."""
+    dim = next(p.dim for p in site.plates if p.name == data_plate)
+    return len(site.shape) - site.event_dim + dim
+
+
 def params(sites: Sequence[TracedSite]) -> tuple[TracedSite, ...]:
     """Return the model's parameters, in the model's order."""
     return tuple(s for s in sites if s.kind == "param")
 
 
-def combinations(sites: Sequence[TracedSite], data_plate: str) -> list[dict[str, int]]:
+def combinations(sites: Sequence[TracedSite], data_plate: str, given: Collection[str] = ()) -> list[dict[str, int]]:
     """List every combination of values of the discrete local latents; one empty one where there are none.
+
+    Args:
+        sites: the model's sites.
+        data_plate: name of the plate over rows.
+        given: discrete latents to leave out, as their values are known.
 
     Raises:
         GuideError: a discrete latent cannot be enumerated row by row.
     """
-    discrete = [s for s in sites if s.kind == "latent" and s.discrete]
+    discrete = [s for s in sites if s.kind == "latent" and s.discrete and s.name not in given]
     for site in discrete:
         if site.cardinality is None or not site.inside(data_plate) or len(site.shape) != 1:
             raise GuideError(
@@ -161,7 +185,7 @@ def with_rows(sites: Sequence[TracedSite], data_plate: str, rows: int) -> tuple[
     def resized(site: TracedSite) -> TracedSite:
         for plate in site.plates:
             if plate.name == data_plate:
-                axis = len(site.shape) - site.event_dim + plate.dim
+                axis = row_axis(site, data_plate)
                 shape = (*site.shape[:axis], rows, *site.shape[axis + 1 :])
                 return replace(site, shape=shape)
         return site

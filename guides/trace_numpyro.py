@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -60,7 +60,7 @@ def _site(node: dict[str, Any], plates: dict[str, Any]) -> TracedSite:
         fn.event_dim,
         _support(fn.support),
         frames,
-        len(fn.enumerate_support(expand=False)) if fn.has_enumerate_support else None,
+        _cardinality(fn),
         discrete,
         _family(fn),
     )
@@ -70,6 +70,12 @@ def _family(fn: Any) -> str:
     while hasattr(fn, "base_dist"):
         fn = fn.base_dist
     return type(fn).__name__.removesuffix("Probs").removesuffix("Logits")
+
+
+def _cardinality(fn: Any) -> int | None:
+    while fn.event_dim and hasattr(fn, "base_dist"):
+        fn = fn.base_dist
+    return len(fn.enumerate_support(expand=False)) if fn.has_enumerate_support else None
 
 
 def _support(constraint: Any) -> Support:
@@ -134,14 +140,14 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return {name: n["fn"].log_prob(n["value"]) for name, n in drawn.items()}
 
 
-def choices(traced: tuple[TracedSite, ...], data_plate: str) -> list[dict[str, Any]]:
-    """List every combination of the discrete local latents' values, one value for all rows.
+def choices(traced: tuple[TracedSite, ...], data_plate: str, given: Collection[str] = ()) -> list[dict[str, Any]]:
+    """List every combination of the discrete local latents' values, one value for all rows; given ones are left out.
 
     The arrays have length 1 along each plate and broadcast, as enumeration's do: what a model computes from
     them, such as a component's Cholesky factor, is then computed once and not once a row.
     """
     shapes = {s.name: (1,) * len(s.shape) for s in local_latents(traced, data_plate)}
-    return [{name: jnp.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate)]
+    return [{name: jnp.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate, given)]
 
 
 def row_log_joint(
@@ -151,24 +157,27 @@ def row_log_joint(
     values: Values,
     traced: tuple[TracedSite, ...],
     data_plate: str,
-) -> tuple[Any, Any]:
-    """Replay the model with every combination of its discrete local latents held constant.
+) -> tuple[Any, Any, Any]:
+    """Replay the model with every combination of the discrete local latents that have no value held constant.
 
     Args:
-        values: params and continuous latents, constrained.
+        values: params and latents, constrained.
         traced: the model's sites with these data.
 
     Returns:
-        The log density of the global sites () and the rows' log joint (rows, combinations), unscaled;
-        ((), (combinations,)) for a model without a data plate.
+        The log density of the global sites (), and by row and unscaled those of the local latents and of what is
+        observed (rows, combinations); (combinations,) for a model without a data plate.
     """
     inside = [s for s in traced if s.inside(data_plate)]
-    outside, columns = jnp.zeros(()), []
-    for fixed in choices(traced, data_plate):
+    outside, zero = jnp.zeros(()), jnp.zeros(())
+    prior, likelihood = [], []
+    for fixed in choices(traced, data_plate, values):
         terms = log_densities(model, args, kwargs, {**values, **fixed})
-        columns.append(sum((by_row(terms[s.name], s, data_plate) for s in inside), jnp.zeros(())))
+        rows = {s.name: by_row(terms[s.name], s, data_plate) for s in inside}
+        prior.append(sum((rows[s.name] for s in inside if s.kind == "latent"), zero))
+        likelihood.append(sum((rows[s.name] for s in inside if s.kind == "observed"), zero))
         outside = sum(
             (terms[s.name].sum() for s in traced if s.name in terms and not s.inside(data_plate)),
-            jnp.zeros(()),
+            zero,
         )
-    return outside, jnp.stack(columns, -1)
+    return outside, jnp.stack(prior, -1), jnp.stack(likelihood, -1)

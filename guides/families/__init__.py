@@ -1,8 +1,8 @@
 """Families q(v; φ) over a flat vector v of unconstrained latents, one folder each.
 
 A family's folder holds `FAMILY`, which says what it is and where its parameters start (NumPy), and
-`draw(params, noise) -> (v, log q(v))` in guide_pyro.py and in guide_numpyro.py. A new family is one new
-folder and no other change.
+`draw(params, noise) -> (v, log q(v))` in guide_pyro.py and in guide_numpyro.py. Parameters and noise may have
+rows in front: then each row of local latents has its own. A new family is one new folder and no other change.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class Family:
         options: option name to default; other options are refused.
         jacobian: whether log densities are those of v (True) or of the constrained values (False: MAP).
         elbo: whether it is a density, and so has an ELBO, a gap and a k̂.
+        shared: whether parameters other than "loc", "scale" and "context" are one for all rows when the family
+            serves local latents.
+        discrete: whether it serves discrete latents, and no others.
         point: whether learning climbs to a point, which only exists where the joint density is bounded.
     """
 
@@ -39,16 +42,24 @@ class Family:
     options: Mapping[str, Any] = field(default_factory=dict)
     jacobian: bool = True
     elbo: bool = True
+    shared: bool = False
+    discrete: bool = False
     point: bool = False
 
+    def by_row(self, parameter: str) -> bool:
+        """Whether each row has its own value of a parameter, when the family serves local latents."""
+        return not self.shared or parameter in {"loc", "scale", "context"}
 
-def names() -> list[str]:
-    """Return the families' names.
+
+def names(*, discrete: bool = False) -> list[str]:
+    """Return the names of the families of continuous latents, or of discrete ones.
 
     >>> names()
     ['delta', 'flow', 'full_rank', 'laplace', 'low_rank', 'mean_field']
+    >>> names(discrete=True)
+    ['categorical']
     """
-    return folders("guides.families")
+    return [name for name in folders("guides.families") if family(name).discrete == discrete]
 
 
 def family(name: str) -> Family:

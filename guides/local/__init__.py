@@ -1,13 +1,22 @@
 """Local treatments: how a row's latents get their variational parameters, one folder each.
 
-A treatment's folder holds `TREATMENT`, which says what it is, and
-`emit(guide, args, kwargs, values)` in guide_pyro.py and in guide_numpyro.py, which makes the guide's local
-sites given the global ones. A new treatment is one new folder and no other change.
+Two kinds. Some treat the true posterior: `marginal` sums discrete latents out, `exact` draws from it. Their
+folder holds `emit(guide, args, kwargs, values)`, which makes the guide's local sites given the global ones.
+
+The others hand each row i its own φᵢ, unconstrained numbers of any family:
+
+    constant         φᵢ = φ                         per_datapoint    φᵢ free
+    amortized        φᵢ = f_w(xᵢ)                   semi_amortized   φᵢ = f_w(xᵢ), then T gradient steps
+
+Their folder holds `phi(local, params, rows) -> (B, size)`; the draw and the sites are the same for all. A folder
+has `TREATMENT` (NumPy), guide_pyro.py and guide_numpyro.py; a new treatment is one new folder and no other change.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from guides.discovery import folders, load
 
@@ -18,18 +27,26 @@ class Treatment:
 
     Args:
         summary: one line for tables.
+        by_row: whether it hands each row its φᵢ; the others treat the true posterior.
         enumerated: whether the model's discrete local sites are summed out by the library (TraceEnum_ELBO).
+        table: whether φ is a table with a line for each row, learnt row by row.
+        encodes: whether an encoder reads the rows.
+        options: option name to default; other options are refused.
     """
 
     summary: str
+    by_row: bool = False
     enumerated: bool = False
+    table: bool = False
+    encodes: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def names() -> list[str]:
     """Return the treatments' names.
 
     >>> names()
-    ['exact', 'marginal']
+    ['amortized', 'constant', 'exact', 'marginal', 'per_datapoint', 'semi_amortized']
     """
     return folders("guides.local")
 

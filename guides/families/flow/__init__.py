@@ -7,6 +7,9 @@ The splines are monotone rational quadratics on [−5, 5] (Durkan et al., "Neura
 identity outside: in one dimension an affine flow would be no more than mean field. The layers are those of
 Kingma et al., "Improved variational inference with inverse autoregressive flow", 2016, with a masked network
 of one hidden layer (Germain et al., "MADE", 2015). It starts as mean field: every layer is the identity.
+
+Over local latents the rows share the weights, and a row's φᵢ is its base (loc, scale) and its context cᵢ, which
+shifts the splines' knots and the layers' hidden units.
 """
 
 import numpy as np
@@ -37,8 +40,13 @@ def initial(
     init_scale: float = 0.1,
     layers: int = 2,
     hidden: int | None = None,
+    context: int = 0,
 ) -> tuple[TracedSite, ...]:
-    """Start as mean field; `hidden` units a layer are max(8, 2 size) unless given."""
+    """Start as mean field; `hidden` units a layer are max(8, 2 size) unless given.
+
+    The weights that see a row's context start at random, since the context starts at 0: with both at 0
+    neither would learn.
+    """
     units = max(8, 2 * size) if hidden is None else hidden
     sites = [
         learnt("loc", np.zeros(size)),
@@ -47,6 +55,11 @@ def initial(
         learnt("heights", np.zeros((size, BINS))),
         learnt("slopes", np.zeros((size, BINS - 1))),
     ]
+    if context:
+        sites.append(learnt("context", np.zeros(context)))
+        for name, bins in (("widths", BINS), ("heights", BINS), ("slopes", BINS - 1)):
+            weight = 0.1 * rng.standard_normal((size * bins, context)) / context**0.5
+            sites.append(learnt(f"{name}_context", weight))
     for layer in range(layers):
         sites += [
             learnt(f"layer{layer}.in_weight", rng.standard_normal((units, size)) / size**0.5),
@@ -56,12 +69,16 @@ def initial(
             learnt(f"layer{layer}.log_scale_weight", np.zeros((size, units))),
             learnt(f"layer{layer}.log_scale_bias", np.zeros(size)),
         ]
+        if context:
+            weight = rng.standard_normal((units, context)) / context**0.5
+            sites.append(learnt(f"layer{layer}.context_weight", weight))
     return tuple(sites)
 
 
 FAMILY = Family(
     summary="normalising flow (splines, autoregressive layers)",
     initial=initial,
-    noise_size=lambda size, init_scale=0.1, layers=2, hidden=None: size,
-    options={"init_scale": 0.1, "layers": 2, "hidden": None},
+    noise_size=lambda size, init_scale=0.1, layers=2, hidden=None, context=0: size,
+    options={"init_scale": 0.1, "layers": 2, "hidden": None, "context": 0},
+    shared=True,
 )

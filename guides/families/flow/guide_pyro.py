@@ -3,50 +3,54 @@
 import math
 from collections.abc import Mapping
 
-import pyro.distributions as dist
 import torch
 from torch.nn.functional import softplus
 
 from guides.families.flow import BINS, BOUND, masks
+from guides.families.standard import log_prob
 
 Tensor = torch.Tensor
 MIN = 1e-3
 
 
 def draw(params: Mapping[str, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Transform noise (size,) to v (size,) and log q(v) ()."""
+    """Transform noise (*rows, size) to v (*rows, size) and log q(v) (*rows,)."""
     h, log_jacobian = spline(params, noise)
     layer = 0
     while f"layer{layer}.in_weight" in params:
         h, log_scale = autoregressive(params, f"layer{layer}", h)
         h, log_jacobian, layer = h.flip(-1), log_jacobian + log_scale, layer + 1
     v = params["loc"] + params["scale"] * h
-    log_jacobian = log_jacobian + torch.log(params["scale"]).sum()
-    return v, dist.Normal(0.0, 1.0).log_prob(noise).sum() - log_jacobian
+    log_jacobian = log_jacobian + torch.log(params["scale"]).sum(-1)
+    return v, log_prob(noise).sum(-1) - log_jacobian
 
 
 def autoregressive(params: Mapping[str, Tensor], layer: str, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift each h_i by what came before it; return the new h and the log-Jacobian ()."""
+    """Scale and shift each h_i by what came before it; return the new h and the log-Jacobian (*rows,)."""
     see, tell = (
         torch.as_tensor(m, dtype=h.dtype, device=h.device)
         for m in masks(h.shape[-1], params[f"{layer}.in_bias"].shape[-1])
     )
-    hidden = torch.tanh((see * params[f"{layer}.in_weight"]) @ h + params[f"{layer}.in_bias"])
-    shift = (tell * params[f"{layer}.shift_weight"]) @ hidden + params[f"{layer}.shift_bias"]
-    log_scale = (tell * params[f"{layer}.log_scale_weight"]) @ hidden + params[f"{layer}.log_scale_bias"]
-    return torch.exp(log_scale) * h + shift, log_scale.sum()
+    hidden = h @ (see * params[f"{layer}.in_weight"]).mT + params[f"{layer}.in_bias"]
+    if "context" in params:
+        hidden = hidden + params["context"] @ params[f"{layer}.context_weight"].mT
+    hidden = torch.tanh(hidden)
+    shift = hidden @ (tell * params[f"{layer}.shift_weight"]).mT + params[f"{layer}.shift_bias"]
+    log_scale = hidden @ (tell * params[f"{layer}.log_scale_weight"]).mT + params[f"{layer}.log_scale_bias"]
+    return torch.exp(log_scale) * h + shift, log_scale.sum(-1)
 
 
 def spline(params: Mapping[str, Tensor], e: Tensor) -> tuple[Tensor, Tensor]:
-    """Bend each dimension by a monotone rational-quadratic spline; return h and the log-Jacobian ()."""
-    x_knots, y_knots = _knots(params["widths"]), _knots(params["heights"])
-    inner = MIN + softplus(params["slopes"] + math.log(math.expm1(1 - MIN)))
-    slopes = torch.cat([torch.ones_like(inner[:, :1]), inner, torch.ones_like(inner[:, :1])], -1)
+    """Bend each dimension by a monotone rational-quadratic spline; return h and the log-Jacobian (*rows,)."""
+    x_knots, y_knots = _knots(_table(params, "widths")), _knots(_table(params, "heights"))
+    inner = MIN + softplus(_table(params, "slopes") + math.log(math.expm1(1 - MIN)))
+    edge = torch.ones_like(inner[..., :1])
+    slopes = torch.cat([edge, inner, edge], -1)
     x = torch.clip(e, -BOUND, BOUND)
-    place = torch.clip((x[:, None] >= x_knots).sum(-1, keepdim=True) - 1, 0, BINS - 1)
+    place = torch.clip((x[..., None] >= x_knots).sum(-1, keepdim=True) - 1, 0, BINS - 1)
 
     def pick(table: Tensor, offset: int) -> Tensor:
-        return torch.take_along_dim(table, place + offset, -1)[:, 0]
+        return torch.take_along_dim(table.expand(*x.shape, table.shape[-1]), place + offset, -1)[..., 0]
 
     x_low, width = pick(x_knots, 0), pick(x_knots, 1) - pick(x_knots, 0)
     y_low, height = pick(y_knots, 0), pick(y_knots, 1) - pick(y_knots, 0)
@@ -56,11 +60,20 @@ def spline(params: Mapping[str, Tensor], e: Tensor) -> tuple[Tensor, Tensor]:
     y = y_low + height * (mean * t**2 + left * mix) / below
     slope = mean**2 * (right * t**2 + 2 * mean * mix + left * (1 - t) ** 2) / below**2
     inside = torch.abs(e) < BOUND
-    return torch.where(inside, y, e), torch.where(inside, torch.log(slope), 0.0).sum()
+    return torch.where(inside, y, e), torch.where(inside, torch.log(slope), 0.0).sum(-1)
+
+
+def _table(params: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return a spline's raw table (*rows, size, bins), shifted by the row's context where there is one."""
+    table = params[name]
+    if "context" in params:
+        shift = params["context"] @ params[f"{name}_context"].mT
+        table = table + shift.reshape(*shift.shape[:-1], *table.shape)
+    return table
 
 
 def _knots(raw: Tensor) -> Tensor:
     parts = MIN + (1 - BINS * MIN) * torch.softmax(raw, -1)
-    inner = -BOUND + 2 * BOUND * torch.cumsum(parts, -1)[:, :-1]
-    edge = raw.new_full((len(raw), 1), BOUND)
+    inner = -BOUND + 2 * BOUND * torch.cumsum(parts, -1)[..., :-1]
+    edge = torch.full_like(raw[..., :1], BOUND)
     return torch.cat([-edge, inner, edge], -1)

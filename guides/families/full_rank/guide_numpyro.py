@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 import jax
-import numpyro.distributions as dist
+import jax.numpy as jnp
+
+from guides.families.standard import log_prob
 
 
 def draw(params: Mapping[str, jax.Array], noise: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Transform noise (size,) to v (size,) and log q(v) ()."""
+    """Transform noise (*rows, size) to v (*rows, size) and log q(v) (*rows,)."""
     loc, scale_tril = params["loc"], params["scale_tril"]
-    v = loc + scale_tril @ noise
-    return v, dist.MultivariateNormal(loc, scale_tril=scale_tril).log_prob(v)
+    v = loc + (scale_tril @ noise[..., None])[..., 0]
+    log_diagonal = jnp.log(jnp.diagonal(scale_tril, axis1=-2, axis2=-1))
+    return v, (log_prob(noise) - log_diagonal).sum(-1)

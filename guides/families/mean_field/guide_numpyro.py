@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 import jax
-import numpyro.distributions as dist
+import jax.numpy as jnp
+
+from guides.families.standard import log_prob
 
 
 def draw(params: Mapping[str, jax.Array], noise: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Transform noise (size,) to v (size,) and log q(v) ()."""
+    """Transform noise (*rows, size) to v (*rows, size) and log q(v) (*rows,)."""
     loc, scale = params["loc"], params["scale"]
-    v = loc + scale * noise
-    return v, dist.Normal(loc, scale).log_prob(v).sum()
+    return loc + scale * noise, (log_prob(noise) - jnp.log(scale)).sum(-1)

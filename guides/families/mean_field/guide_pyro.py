@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import pyro.distributions as dist
 import torch
+
+from guides.families.standard import log_prob
 
 
 def draw(params: Mapping[str, torch.Tensor], noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Transform noise (size,) to v (size,) and log q(v) ()."""
+    """Transform noise (*rows, size) to v (*rows, size) and log q(v) (*rows,)."""
     loc, scale = params["loc"], params["scale"]
-    v = loc + scale * noise
-    return v, dist.Normal(loc, scale).log_prob(v).sum()
+    return loc + scale * noise, (log_prob(noise) - torch.log(scale)).sum(-1)

@@ -1,4 +1,4 @@
-"""The true posterior of discrete local latents, in NumPyro."""
+"""The true posterior of the local latents, in NumPyro."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ from guides.trace_numpyro import row_log_joint
 def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Emit each row's discrete latents, drawn from their posterior given `values`."""
     traced = guide.trace(args, kwargs)
-    _, rows = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
-    log_posterior = jax.nn.log_softmax(rows, -1)
+    _, prior, likelihood = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
+    log_posterior = jax.nn.log_softmax(prior + likelihood, -1)
     table = combinations(traced, guide.data_plate)
-    with numpyro.plate(guide.data_plate, guide.plate_size, subsample_size=len(rows)):
+    with numpyro.plate(guide.data_plate, guide.plate_size, subsample_size=len(log_posterior)):
         noise = numpyro.sample("_choice", dist.Uniform(0.0, 1.0), infer={"is_auxiliary": True})
         below = jnp.cumsum(jnp.exp(log_posterior), -1)[:, :-1] < noise[:, None]
         choice = jax.lax.stop_gradient(below.sum(-1))

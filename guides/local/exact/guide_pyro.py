@@ -1,4 +1,4 @@
-"""The true posterior of discrete local latents, in Pyro."""
+"""The true posterior of the local latents, in Pyro."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +14,10 @@ from guides.trace_pyro import row_log_joint
 def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Emit each row's discrete latents, drawn from their posterior given `values`."""
     traced = guide.trace(args, kwargs)
-    _, rows = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
-    log_posterior = torch.log_softmax(rows, -1)
+    _, prior, likelihood = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
+    log_posterior = torch.log_softmax(prior + likelihood, -1)
     table = combinations(traced, guide.data_plate)
-    with pyro.plate(guide.data_plate, guide.plate_size, subsample=torch.arange(len(rows))):
+    with pyro.plate(guide.data_plate, guide.plate_size, subsample=torch.arange(len(log_posterior))):
         noise = pyro.sample("_choice", dist.Uniform(0.0, 1.0), infer={"is_auxiliary": True})
         below = torch.cumsum(torch.exp(log_posterior), -1)[:, :-1] < noise[:, None]
         choice = below.sum(-1).detach()

@@ -1,0 +1,32 @@
+"""Encoders in JAX."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+from guides.nets.encoder import PREFIX, Encoder
+from guides.nets.mlp_numpyro import forward
+
+Array = jax.Array
+
+
+def encode(encoder: Encoder, params: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
+    """Return φ of each row (B, size)."""
+    out = forward(params, PREFIX, features(encoder, data), encoder.activation)
+    return out.mT.reshape(len(out), -1) if encoder.steps > 1 else out
+
+
+def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:
+    """Return what the first layer sees: (B, inputs), or (B, steps, inputs) of a window."""
+    parts = []
+    for name, kind in encoder.kinds.items():
+        x = data[name].reshape(len(data[name]), -1)
+        x = jnp.log1p(x) if kind == "counts" else x
+        parts.append((x - jnp.asarray(encoder.center[name], x.dtype)) / jnp.asarray(encoder.scale[name], x.dtype))
+    if encoder.steps == 1:
+        return jnp.concatenate(parts, -1)
+    at, there = encoder.neighbours()
+    seen = jnp.asarray(there, parts[0].dtype)
+    near = parts[0][:, at] * seen
+    return jnp.concatenate([near, jnp.broadcast_to(seen, near.shape)], -1)
