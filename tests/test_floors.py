@@ -18,12 +18,12 @@ FLOORS = (
     ("zoo.catalogue", "zoo.checks"),
     ("zoo.request", "zoo.posterior", "zoo.progress", "zoo.schedule"),
     # A Run answers refit, inference_data and save by asking these, when asked.
-    ("zoo.run", "zoo.inference", "zoo.inference_data", "zoo.storage"),
-    ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose"),
+    ("zoo.run", "zoo.bounds", "zoo.rows", "zoo.inference", "zoo.inference_data", "zoo.storage"),
+    ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose", "zoo.pictures"),
     ("zoo.__init__",),
     ("zoo.report",),
     ("zoo.tour",),
-    ("zoo.cli", "zoo.cli_options", "zoo.cli_output", "zoo.cli_runs", "zoo.cli_show"),
+    ("zoo.cli", "zoo.cli_gaps", "zoo.cli_options", "zoo.cli_output", "zoo.cli_runs", "zoo.cli_show"),
     ("benchmarks",),
 )
 # A run begins further work when it is asked to, by an import inside the method.

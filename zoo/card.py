@@ -47,6 +47,11 @@ class Site:
         """Whether the site lives inside the data plate."""
         return ROW in self.shape
 
+    @property
+    def discrete(self) -> bool:
+        """Whether its values are categories or counts."""
+        return self.support in {"category", "boolean", "integer"}
+
 
 @dataclass(frozen=True)
 class Option:
@@ -75,12 +80,16 @@ class Option:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A named data set that `data.load(name)` returns: what it is, where it comes from, its licence."""
+    """A named data set that `data.load(name)` returns: what it is, where it comes from, its licence.
+
+    `columns` are the names of the first array's columns, where it has several.
+    """
 
     name: str
     meaning: str
     source: str
     licence: str
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Learning:
     num_steps: int = 2000
     learning_rate: float = 0.02
     restarts: int = 1
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ class Card:
         hard: what is hard about it.
         references: numbered sources.
         local: local treatments that make sense, the default first; empty without local latents.
+        encoder: what an encoder sees, data name to "row" (its numbers, standardised), "counts" (log(1 +
+            count)) or "window" (each step of a series with its neighbours).
         exchangeable: the dimension whose labels can be permuted without changing the model; or empty.
         label_site: the site by which relabelling matches components; it has the exchangeable dimension.
         dims: sizes of the named dimensions from data and options.
@@ -130,6 +142,7 @@ class Card:
     dims: Callable[[Data, Mapping[str, Any]], dict[str, int]]
     options: tuple[Option, ...] = ()
     local: tuple[str, ...] = ()
+    encoder: Mapping[str, str] = field(default_factory=dict)
     exchangeable: str = ""
     label_site: str = ""
     learning: Learning = Learning()

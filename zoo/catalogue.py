@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from guides.exact_rows import Exact
 from guides.start import Start
 from zoo import backends
 from zoo.card import Card, DataSet
-from zoo.checks import check_data, check_options, read_table
+from zoo.checks import check_data, check_options, read_names, read_table
 from zoo.errors import UserError, unknown
 
 Data = dict[str, np.ndarray]
@@ -26,7 +27,7 @@ def names() -> list[str]:
     """Return the models' names.
 
     >>> names()
-    ['gmm', 'gmm_bayes', 'height', 'height_bayes']
+    ['binary_latent', 'gmm', 'gmm_bayes', 'height', 'height_bayes', 'hierarchical_normal', 'ppca', 'random_walk', 'vae']
     """
     path = importlib.import_module("zoo.models").__path__
     return sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg)
@@ -59,11 +60,13 @@ class Model:
         card: what the model declares.
         given: the options that were asked for.
         derived: options computed from the data, once bound.
+        columns: names of the columns of the data that it is bound to, by array, where they have some.
     """
 
     card: Card
     given: dict[str, Any] = field(default_factory=dict)
     derived: dict[str, Any] | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -106,17 +109,35 @@ class Model:
         load = self._module("data").load
         return load(name) if name else load()
 
+    def reads(self, path: str | Path) -> bool:
+        """Whether the model's own `data.py` reads a file of this name, such as images in IDX format."""
+        is_idx = getattr(self._module("data"), "is_idx", None)
+        return is_idx is not None and bool(is_idx(str(path)))
+
     def simulate(self, seed: int, size: int) -> Data:
         """Draw a data set from the model, with the true parameters that `data.simulate` says."""
         given = {name: value for name, value in self.options.items() if value is not None}
         return self._module("data").simulate(seed, size, **given)
 
+    def exact_draw(self, backend: str) -> Exact | None:
+        """Return the model's own draw from the true posterior of its continuous local latents; None without one."""
+        try:
+            module = self._module(f"exact_{backend}")
+        except ModuleNotFoundError:
+            return None
+        options = self.options
+        return Exact(module.noise_size(**options), partial(module.draw, **options))
+
     def start(self, data: Data, rng: np.random.Generator) -> dict[str, Start]:
         """Return where learning starts, for every param and global latent."""
         return self._module("start").start(data, rng, **self.options)
 
-    def bind(self, data: Data) -> Model:
+    def bind(self, data: Data, columns: Mapping[str, Sequence[str]] | None = None) -> Model:
         """Return the model with the options that come from the data.
+
+        Args:
+            data: arrays by name.
+            columns: names of their columns; see `column_names`.
 
         Raises:
             UserError: the data do not fit the card, or disagree with an option.
@@ -130,7 +151,8 @@ class Model:
                     f"{self.name}: option {option.name}={asked} disagrees with the data, which say "
                     f"{derived[option.name]}; leave it out"
                 )
-        return replace(self, derived=derived)
+        named = {name: tuple(words) for name, words in (columns or {}).items()}
+        return replace(self, derived=derived, columns=named)
 
     def _module(self, name: str) -> ModuleType:
         return importlib.import_module(f"zoo.models.{self.card.name}.{name}")
@@ -152,6 +174,8 @@ def load_data(model: Model, data: Any = None) -> Data:
         found = model.data()
     elif isinstance(data, str) and data in known:
         found = model.data(data)
+    elif isinstance(data, (str, Path)) and model.reads(data):
+        found = model.data(str(data))
     elif isinstance(data, (str, Path)):
         if Path(data).suffix not in {".csv", ".npz"}:
             raise unknown("data set", str(data), known, f"model {model.name!r}; or give a .csv or .npz file")
@@ -161,6 +185,19 @@ def load_data(model: Model, data: Any = None) -> Data:
     else:
         found = {next(iter(model.card.inputs)): data}
     return check_data(model.card, found)
+
+
+def column_names(model: Model, data: Any = None) -> dict[str, tuple[str, ...]]:
+    """Return the names of the columns of the data that a user names: a CSV file's header, or what the card says.
+
+    Args:
+        model: whose data they are.
+        data: as `load_data` takes it; arrays and npz files name no columns.
+    """
+    if isinstance(data, (str, Path)) and Path(data).suffix == ".csv":
+        return read_names(Path(data), model.card)
+    found = data_set(model, data) if data is None or isinstance(data, str) else None
+    return {next(iter(model.card.inputs)): found.columns} if found and found.columns else {}
 
 
 def data_set(model: Model, data: Any) -> DataSet | None:

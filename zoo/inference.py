@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from guides.families import generator
+from guides.guide import GUIDE_PARAMS
 from guides.start import Start
 from zoo import backends
 from zoo.backends.state import State, Values
-from zoo.catalogue import Model, load_data
+from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
 from zoo.errors import FitError, UserError, unknown
 from zoo.progress import Progress
@@ -46,6 +47,7 @@ def fit(
     device: str = "cpu",
     dtype: str = "float32",
     guide_options: Mapping[str, Any] | None = None,
+    local_options: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     progress: bool = False,
     **options: Any,
@@ -57,11 +59,11 @@ def fit(
         data: None for the card's first data set; a data set's name, a CSV or npz file, a mapping of arrays.
         guide: family of the global latents. Default "mean_field".
         local: treatment of the local latents, or a dict by site. Default: the card's.
-        local_guide: family of the local latents. Discrete ones have one, "categorical".
+        local_guide: family of the local latents. Default "mean_field"; discrete ones have one, "categorical".
         method: "svi", or "nuts" for the reference.
         backend: "pyro" or "numpyro".
         num_steps: steps of SVI. Default: the card's.
-        batch_size: rows a step; all of them by default.
+        batch_size: rows a step. Default: the card's; all of them where it says none.
         learning_rate: of the first step; it falls to 0 along a cosine. Default: the card's.
         optimizer: "adam".
         num_particles: draws a step. Default 1.
@@ -71,7 +73,8 @@ def fit(
         seed: of everything random; the same seed gives the same run.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64".
-        guide_options: options of the family, such as {"rank": 2}.
+        guide_options: options of the family of the global latents, such as {"rank": 2}.
+        local_options: options of the local treatment and of the local latents' family, such as {"depth": 2}.
         out: folder to save the run in; it must not exist.
         progress: show a progress bar.
         **options: the model's options, such as K=3.
@@ -109,9 +112,10 @@ def fit(
         device=device,
         dtype=dtype,
         guide_options=dict(guide_options or {}),
+        local_options=dict(local_options or {}),
     )
     rows = load_data(chosen, data)
-    return run_request(chosen.bind(rows), rows, asked, out=out, progress=progress)
+    return run_request(chosen.bind(rows, column_names(chosen, data)), rows, asked, out=out, progress=progress)
 
 
 def run_request(
@@ -153,10 +157,11 @@ def run_request(
 def _svi(run: Run, bar: Progress) -> None:
     asked, program = run.request, run.program
     # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew.
-    steps = int(asked.num_steps or 0) if program.coordinates.size else 0
+    steps = int(asked.num_steps or 0) if program.coordinates.size or program.guide.table else 0
     rate = float(asked.learning_rate or 0)
     began = time.perf_counter()
-    state = State.at(_best_start(run, steps, rate))
+    table = program.guide.table
+    state = State.at(_best_start(run, steps, rate), None if table is None else table.value)
     run.seconds["explore"] = time.perf_counter() - began
     rates = cosine(rate, steps)
     batches = epochs(len(next(iter(run.data.values()))), asked.batch_size, steps, asked.seed)
@@ -169,7 +174,7 @@ def _svi(run: Run, bar: Progress) -> None:
         if not np.isfinite(losses[first:last]).all():
             _stop(run, state, losses, batches)
     run.seconds |= {"compile": compiling, "learn": time.perf_counter() - began - compiling}
-    run.state, run.losses = state, losses
+    run.state, run.losses = program.settled(state), losses
     run.params = program.values(state)
     if run.latents and asked.guide == "laplace":
         run.params["globals.scale_tril"] = inverse_curvature(program.hessian(run.params))
@@ -184,7 +189,7 @@ def _stop(run: Run, state: State, losses: np.ndarray, batches: np.ndarray | None
     step = int(np.argmin(np.isfinite(losses)))
     rows = None if batches is None else batches[step]
     site = run.program.blame(state, rows, run.request.seed)
-    run.state, run.losses, run.params = state, losses[:step], run.program.values(state)
+    run.state, run.losses, run.params = run.program.settled(state), losses[:step], run.program.values(state)
     run.status = f"stopped: not finite at step {step + 1}, site {site!r}"
     raise FitError(
         f"{run.model.name}: the loss is not finite at step {step + 1} of {len(losses)}, at site {site!r}; "
@@ -210,7 +215,10 @@ def starting_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:
     """Return v at a start: the model's params there, the guide's initial ones, its location there."""
     program = run.program
     values = {p.name: p.value for p in program.guide.parameters}
-    values |= {p.name: np.broadcast_to(starts[p.name].value, p.shape) for p in program.model_params}
+    values |= {
+        p.name: np.broadcast_to(starts[p.name].value if p.name in starts else p.value, p.shape)
+        for p in program.model_params
+    }
     if run.latents:
         values["globals.loc"] = latent_point(run, starts)
     return program.coordinates.vector(values)
@@ -229,7 +237,7 @@ def _nuts(run: Run, bar: Progress) -> None:
     starts = np.stack([latent_point(run, place) for place in places])
     starts = starts + 0.5 * rng.standard_normal(starts.shape)
     run.params = run.program.values(State.at(starting_point(run, run.starts)))
-    run.params = {name: v for name, v in run.params.items() if not name.startswith("globals.")}
+    run.params = {name: v for name, v in run.params.items() if not name.startswith(GUIDE_PARAMS)}
     began = time.perf_counter()
     chains = run.program.nuts(run.params, starts, asked.num_warmup, asked.num_draws, asked.seed)
     run.seconds |= {"draw": time.perf_counter() - began}

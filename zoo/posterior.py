@@ -1,12 +1,16 @@
-"""The posterior of a discrete local latent, row by row."""
+"""The posterior of a local latent, row by row: categories, binary entries, or draws of a continuous one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from guides.families import generator
+
+SOME = 200  # draws behind a mean and an sd
 
 
 @dataclass(frozen=True)
@@ -50,3 +54,70 @@ class Posterior:
         )
         with np.errstate(divide="ignore"):
             return np.log(chosen[..., 0])
+
+
+@dataclass(frozen=True)
+class BinaryPosterior:
+    """Independent binary latents of each of n rows.
+
+    Args:
+        site: name of the latent.
+        probs: probability that each entry is 1 (n, D).
+    """
+
+    site: str
+    probs: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean code (n, D)."""
+        return self.probs
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation of each entry (n, D)."""
+        return np.sqrt(self.probs * (1 - self.probs))
+
+    @property
+    def mode(self) -> np.ndarray:
+        """Most probable value of each entry (n, D)."""
+        return (self.probs > 0.5).astype(int)
+
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draw entries (n, rows, D)."""
+        return (generator(seed, "posterior").random((n, *self.probs.shape)) < self.probs).astype(int)
+
+    def log_prob(self, value: np.ndarray) -> np.ndarray:
+        """Return the log probability of entries (…, rows, D), by row."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.where(np.asarray(value) == 1, self.probs, 1 - self.probs)).sum(-1)
+
+
+class DrawnPosterior:
+    """The posterior of each row's continuous latent, as a guide has it: by draws.
+
+    Args:
+        site: name of the latent.
+        draws: (how many, seed) -> draws (S, rows, *shape).
+    """
+
+    def __init__(self, site: str, draws: Callable[[int, int], np.ndarray]) -> None:
+        self.site, self._draws = site, draws
+
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draw latents (n, rows, *shape)."""
+        return self._draws(n, seed)
+
+    @cached_property
+    def _some(self) -> np.ndarray:
+        return self.draw(SOME)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean code, over 200 draws (rows, *shape)."""
+        return self._some.mean(0)
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation, over 200 draws (rows, *shape)."""
+        return self._some.std(0, ddof=1)

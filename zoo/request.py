@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from guides import local_names
+from guides import families, local_names
 from guides import names as guide_names
 from guides.families import family
+from guides.local import treatment
 from zoo import backends
-from zoo.card import Card
+from zoo.card import Card, Site
 from zoo.catalogue import Model
 from zoo.errors import UserError, unknown
 
@@ -44,6 +45,7 @@ class Request:
     device: str = "cpu"
     dtype: str = "float32"
     guide_options: Mapping[str, Any] = field(default_factory=dict)
+    local_options: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, model: Model, data: Mapping[str, np.ndarray], frozen: Mapping[str, Any]) -> Request:
         """Return the request with every default filled in.
@@ -67,17 +69,29 @@ class Request:
                 raise unknown(kind, name, [k for k in known if k])
         card, learning = model.card, model.card.learning
         active = card.active_sites(model.options)
-        latent = any(s.kind == "latent" and not s.local for s in active)
+        nuts, rows = self.method == "nuts", len(next(iter(data.values())))
+        latent = any(s.kind == "latent" and (not s.local or (nuts and not s.discrete)) for s in active)
+        locals_ = [s for s in active if s.kind == "latent" and s.local]
         self._check_method(card, latent, any(s.kind == "param" and s.name not in frozen for s in active))
-        self._check_numbers(len(next(iter(data.values()))))
-        nuts = self.method == "nuts"
+        self._check_numbers(rows)
+        local = self._local(card, locals_)
+        served = [local] if isinstance(local, str) else list((local or {}).values())
+        by_row = any(treatment(name).by_row for name in served)
+        local_guide = self._local_guide(card, locals_, by_row)
+        if local_guide == "delta" and any(s.kind == "param" and s.name not in frozen for s in active):
+            raise UserError(
+                f"local_guide='delta' maximises over the latents and parameters of {card.name!r} at once, which is "
+                "unbounded where a parameter scales a latent; refit a run with it, whose parameters are held"
+            )
         guide = None if nuts else (self.guide or "mean_field" if latent else NO_GLOBALS)
         return replace(
             self,
             guide=guide,
             guide_options=self._family_options(guide),
-            local=self._local(card),
-            local_guide="categorical" if card.local else None,
+            local=local,
+            local_guide=local_guide,
+            local_options=self._local_options(served, local_guide, locals_),
+            batch_size=None if nuts else self.batch_size or (learning.batch_size and min(learning.batch_size, rows)),
             num_steps=None if nuts else self.num_steps or learning.num_steps,
             learning_rate=None if nuts else self.learning_rate or learning.learning_rate,
             num_particles=None if nuts else self.num_particles or 1,
@@ -99,9 +113,6 @@ class Request:
             raise UserError(f"model {card.name!r} has no global latents for NUTS to draw; use method='svi'")
         if self.method == "nuts" and learnt:
             raise UserError(f"model {card.name!r} has parameters to learn; fit it by SVI and refit by NUTS")
-        if self.local_guide not in {None, "categorical"} or (self.local_guide and not card.local):
-            what = "discrete local latents only" if card.local else "no local latents"
-            raise UserError(f"model {card.name!r} has {what}; leave local_guide out")
 
     def _check_numbers(self, rows: int) -> None:
         names = (
@@ -133,20 +144,59 @@ class Request:
                 raise unknown("guide option", name, known, f"guide {guide!r}")
         return dict(self.guide_options)
 
-    def _local(self, card: Card) -> str | None:
+    def _local(self, card: Card, sites: Sequence[Site]) -> str | dict[str, str] | None:
+        if self.method == "nuts":
+            return self._nuts_local(card, sites)
         asked = self.local
         if isinstance(asked, Mapping):
-            sites = [s.name for s in card.sites if s.kind == "latent" and s.local]
             for name in asked:
-                if name not in sites:
-                    raise unknown("local site", name, sites, f"model {card.name!r}")
-            asked = next(iter(asked.values()), None)
-        if asked is not None and asked not in local_names():
-            raise unknown("local treatment", asked, local_names())
-        if asked is not None and asked not in card.local:
-            why = f"it has {', '.join(card.local)}" if card.local else "it has no local latents; leave local out"
-            raise UserError(f"model {card.name!r} does not take local={asked!r}: {why}")
-        return asked or (card.local[0] if card.local else None)
+                if name not in [s.name for s in sites]:
+                    raise unknown("local site", name, [s.name for s in sites], f"model {card.name!r}")
+        for name in asked.values() if isinstance(asked, Mapping) else [asked]:
+            if name is not None and name not in local_names():
+                raise unknown("local treatment", name, local_names())
+            if name is not None and name not in card.local:
+                why = f"it has {', '.join(card.local)}" if card.local else "it has no local latents; leave local out"
+                raise UserError(f"model {card.name!r} does not take local={name!r}: {why}")
+        default = card.local[0] if card.local else None
+        if isinstance(asked, Mapping):
+            one = {asked.get(s.name, default) for s in sites}
+            return one.pop() if len(one) == 1 else {s.name: asked.get(s.name, default) for s in sites}
+        return asked or default
+
+    def _nuts_local(self, card: Card, sites: Sequence[Site]) -> str | None:
+        """Chains draw the continuous local latents with the others, and sum the discrete ones out."""
+        summed = bool(sites) and all(s.discrete for s in sites)
+        if self.local is not None and not (summed and self.local == "marginal"):
+            done = "sums them out" if summed else "draws them with the others"
+            raise UserError(f"local={self.local!r} has no effect on the local latents: NUTS {done}; leave it out")
+        return "marginal" if summed else None
+
+    def _local_guide(self, card: Card, sites: Sequence[Site], by_row: bool) -> str | None:
+        asked, continuous = self.local_guide, any(not s.discrete for s in sites)
+        if asked is not None and not sites:
+            raise UserError(f"model {card.name!r} has no local latents; leave local_guide out")
+        if asked is not None and asked not in [*families.names(), *families.names(discrete=True)]:
+            raise unknown("local guide", asked, [*families.names(), *families.names(discrete=True)])
+        if asked not in {None, "categorical"} and not (continuous and by_row):
+            why = "by_row" if continuous else "discrete local latents only"
+            what = "this treatment has no family" if why == "by_row" else f"model {card.name!r} has {why}"
+            raise UserError(f"local_guide={asked!r} has no effect: {what}; leave local_guide out")
+        if asked == "categorical" and continuous:
+            raise UserError(f"local_guide='categorical' does not serve the continuous latents of {card.name!r}")
+        if not sites or (continuous and not by_row):
+            return None
+        return asked or ("mean_field" if continuous else "categorical")
+
+    def _local_options(self, served: Sequence[str], local_guide: str | None, sites: Sequence[Site]) -> dict[str, Any]:
+        known = {name: v for one in served if one for name, v in treatment(one).options.items()}
+        if known or any(treatment(one).by_row for one in served if one):
+            known |= family(local_guide).options if local_guide not in {None, "categorical"} else {}
+            known |= {"gradient": "disarm"} if any(s.support == "boolean" for s in sites) else {}
+        for name in self.local_options:
+            if name not in known:
+                raise unknown("local option", name, known, f"local={'/'.join(s for s in served if s) or 'none'}")
+        return dict(self.local_options)
 
     def words(self) -> dict[str, Any]:
         """Return the request as a plain dict."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,40 +11,20 @@ import numpy as np
 
 from guides.errors import GuideError
 from guides.families import family, generator
+from guides.guide import GUIDE_PARAMS
 from guides.start import Start
-from zoo import backends, estimators
+from zoo import backends, bounds, estimators, rows
 from zoo.backends.state import Chains, Evaluation, State, Values
 from zoo.card import ROW, Site
 from zoo.catalogue import Data, Model, load_data
 from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.labels import mode_note, relabel
-from zoo.posterior import Posterior
+from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
 from zoo.request import NO_GLOBALS, Request
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-
-@dataclass(frozen=True)
-class Elbo:
-    """The evidence lower bound and its two terms, in nats; larger is better.
-
-    Args:
-        value, error: the bound and its Monte Carlo standard error.
-        reconstruction: E_q log p(x | z), local discrete latents summed out.
-        kl: KL(q ‖ prior) of the global latents.
-        draws: how many draws it rests on.
-    """
-
-    value: float
-    error: float
-    reconstruction: float
-    kl: float
-    draws: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ± {self.error:.2g} nats"
 
 
 class Run:
@@ -69,6 +47,7 @@ class Run:
         self.chains: Chains | None = None
         self.seconds: dict[str, float] = {}
         self.status = "complete"
+        self.fitted: dict[Any, Any] = {}
         self.versions = {**_versions(), **backends.get(request.backend).versions()}
 
     def __repr__(self) -> str:
@@ -102,9 +81,16 @@ class Run:
 
     @property
     def latents(self) -> list[Site]:
-        """The model's global latents, from its card."""
+        """The latents that the guide or the chains draw together, from the card: the global ones; all for chains."""
         active = self.model.card.active_sites(self.model.options)
-        return [s for s in active if s.kind == "latent" and not s.local]
+        chains = self.method == "nuts"
+        return [s for s in active if s.kind == "latent" and (not s.local or (chains and not s.discrete))]
+
+    @property
+    def summable(self) -> bool:
+        """Whether every local latent is discrete and has few values, so that log p(x) is a finite sum."""
+        guide = self.program.guide
+        return guide.rows is None or guide.rows.enumerated
 
     @property
     def num_parameters(self) -> int:
@@ -113,24 +99,33 @@ class Run:
             return 0
         size = self.program.guide.coordinates.size
         curvature = size * (size + 1) // 2 if self.guide == "laplace" else 0
-        return int(self.program.coordinates.size) + curvature
+        table = self.program.guide.table
+        return int(self.program.coordinates.size) + curvature + (table.size if table else 0)
 
     @cached_property
     def program(self) -> Any:
         """The model with its guide and data in the run's backend, built on first use."""
-        asked = self.request
+        asked, card = self.request, self.model.card
         plain = asked.guide in {None, NO_GLOBALS}
+        how = {
+            "name": "mean_field" if plain else asked.guide,
+            "local": asked.local or "marginal",
+            "local_guide": asked.local_guide if asked.local_guide not in {None, "categorical"} else "mean_field",
+            "local_options": asked.local_options,
+            "encoder": card.encoder or None,
+            "exact": self.model.exact_draw(asked.backend) if asked.local == "exact" else None,
+            "starts": self.starts,
+            "seed": asked.seed,
+            "options": asked.guide_options,
+            "joint": asked.method == "nuts",
+        }
         try:
             return backends.get(asked.backend).Program(
                 self.model.function(asked.backend),
                 self.data,
                 self.model.options,
-                guide="mean_field" if plain else asked.guide,
-                local=asked.local or "marginal",
-                starts=self.starts,
-                guide_options=asked.guide_options,
+                how,
                 frozen=self.frozen,
-                seed=asked.seed,
                 num_particles=asked.num_particles or 1,
                 dtype=asked.dtype,
                 device=asked.device,
@@ -142,8 +137,7 @@ class Run:
 
     @cached_property
     def _evaluation(self) -> Evaluation:
-        noise = generator(self.seed, "draws").standard_normal((self.request.num_draws, self.program.guide.noise_size))
-        return self.program.evaluate(self.params, noise)
+        return bounds.evaluate(self, self.request.num_draws, "draws", self.seed)
 
     @cached_property
     def draws(self) -> Values:
@@ -185,52 +179,46 @@ class Run:
     @property
     def has_elbo(self) -> bool:
         """Whether the guide is a density: points and chains have no ELBO, gap or k̂."""
-        return self.method == "svi" and (not self.latents or family(self.guide).elbo)
+        if self.method != "svi" or (self.latents and not family(self.guide).elbo):
+            return False
+        return self.request.local_guide != "delta"
 
     @property
     def log_weights(self) -> np.ndarray | None:
         """Log p(x, z) − log q(z) of each draw (draw,); None for points and chains."""
         return self._evaluation.log_weights if self.has_elbo else None
 
-    def elbo(self, num_draws: int = 1000, seed: int = 1, noise: np.ndarray | None = None) -> Elbo | None:
+    def elbo(
+        self, data: Any = None, *, num_draws: int | None = None, seed: int = 1, noise: Any = None
+    ) -> bounds.Elbo | None:
         """Estimate the ELBO by fresh draws from the guide.
 
         Args:
-            num_draws: how many.
+            data: other rows, as `zoo.fit` takes them; the training rows by default. A guide with numbers for each
+                row fits those of new rows first.
+            num_draws: how many; 1,000 by default, and 100 where every row's latents are drawn.
             seed: of the draws; the same in either backend.
-            noise: the draws' standard normals (num_draws, noise_size), in place of the seed's.
+            noise: standard normals in place of the seed's: the globals' (S, noise_size), or a pair with the local
+                latents' (S, *program.noise_shape(n)).
 
         Returns:
             The bound with its terms; None for points and chains.
         """
-        if not self.has_elbo:
-            return None
-        if noise is None:
-            count = num_draws if self.latents else 1
-            noise = generator(seed, "elbo").standard_normal((count, self.program.guide.noise_size))
-        found = self.program.evaluate(self.params, noise)
-        bound, kl = found.log_weights, found.log_q - found.log_prior
-        error = float(bound.std(ddof=1) / math.sqrt(len(bound))) if len(bound) > 1 else 0.0
-        reconstruction = float(found.rows.sum(-1).mean())
-        return Elbo(float(bound.mean()), error, reconstruction, float(kl.mean()), len(bound))
+        return bounds.elbo(self, data, num_draws, seed, noise)
 
     def log_joint(self) -> float:
         """Return the mean over draws of log p(x, z), local latents summed out; of a point, its log joint."""
-        return float(np.mean(self.sample_stats["lp"])) if self.latents else float(np.sum(self.log_likelihood().value))
+        if not self.latents and self.program.guide.rows is None:
+            return float(np.sum(self.log_likelihood().value))
+        return float(np.mean(self.sample_stats["lp"] if self.latents else self._evaluation.log_joint))
 
     def evidence(self) -> Estimate | None:
         """Return log p(x) where it is known exactly; at the learnt parameters, for a model that has some."""
-        if not self.latents:
-            return Estimate(float(np.sum(self.log_likelihood().value)), 0.0, "exact")
-        value = self.model.exact.evidence(self.data, **self.model.options)
-        return None if value is None else Estimate(float(value), 0.0, "exact")
+        return bounds.evidence(self)
 
-    def gap(self, num_draws: int = 1000, seed: int = 1) -> Estimate | None:
+    def gap(self, num_draws: int | None = None, seed: int = 1) -> Estimate | None:
         """Return evidence − ELBO, in nats; None where either is not known."""
-        evidence, bound = self.evidence(), self.elbo(num_draws, seed)
-        if evidence is None or bound is None:
-            return None
-        return Estimate(float(evidence.value) - bound.value, bound.error, f"exact evidence, {bound.draws} draws")
+        return bounds.gap(self, num_draws, seed)
 
     def gap_note(self) -> str:
         """Say which part of the gap comes from covering one of K! modes; empty where there is none."""
@@ -239,33 +227,50 @@ class Run:
 
     def k_hat(self) -> float | None:
         """Return the PSIS k̂ of the guide; above 0.7 it is not to be trusted. None for points and chains."""
-        weights = self.log_weights
-        return None if weights is None or not self.latents else estimators.psis(weights).k_hat
+        weights = self.log_weights if self.latents else None
+        return None if weights is None else estimators.psis(weights).k_hat
 
-    def log_likelihood(self, data: Any = None) -> Estimate:
-        """Return the log (predictive) density of each row, local latents summed out.
+    def log_likelihood(self, data: Any = None, num_draws: int = 1000, seed: int = 1) -> Estimate:
+        """Return the log (predictive) density of each row, local latents summed or integrated out.
 
         Args:
             data: other rows, as `zoo.fit` takes them; the training rows by default.
+            num_draws: of an importance-weighted bound, where the density is not known.
+            seed: of its draws.
 
         Returns:
-            Value and Monte Carlo error by row (n,). Without global latents it is exact; with them it is the
-            log of the density's mean over the posterior's draws.
+            Value and Monte Carlo error by row (n,), and how it was made. Without global latents it is exact where
+            the model knows it, and else a lower bound; with them it is the log of the density's mean over the
+            posterior's draws.
         """
-        rows = self._rows(data)
-        _, each = self.program.densities(self.params, self.flat, rows)
-        if not self.latents:
-            return Estimate(each[0], np.zeros(each.shape[1]), "exact")
-        value = estimators.log_mean_exp(each)
-        ratio = np.exp(each - value)
-        error = ratio.std(0, ddof=1) / math.sqrt(len(each)) if len(each) > 1 else np.zeros_like(value)
-        return Estimate(value, error, f"posterior predictive, {len(each)} draws")
+        return bounds.log_likelihood(self, self.checked_rows(data), num_draws, seed)
 
     def log_likelihood_draws(self) -> np.ndarray:
         """Return the rows' log-likelihood at each draw (chain, draw, n)."""
-        _, each = self.program.densities(self.params, self.flat)
         lead = next(iter(self.draws.values())).shape[:2] if self.draws else (1, 1)
-        return each.reshape(*lead, -1)
+        return self.row_densities(self.data).reshape(*lead, -1)
+
+    def row_densities(self, data: Data) -> np.ndarray:
+        """Return log p(x | global latents) of rows at each draw (S, n).
+
+        Raises:
+            UserError: the local latents cannot be summed out.
+        """
+        locals_ = [s for s in self.model.card.active_sites(self.model.options) if s.kind == "latent" and s.local]
+        if all(s.discrete for s in locals_):
+            return self.program.densities(self.params, self.flat, data)[1]
+        first, names = data[next(iter(data))], [s.name for s in self.latents if not s.local]
+        flat = self.flat
+        count = len(next(iter(flat.values())))
+        each = [
+            self.model.exact.log_likelihood(
+                first, {**self.model_params, **{n: flat[n][s] for n in names}}, **self.model.options
+            )
+            for s in range(count)
+        ]
+        if each[0] is None:
+            raise UserError(f"model {self.model.name!r}: log p(x | global latents) is not known in closed form")
+        return np.stack(each)
 
     # --- new and old rows ------------------------------------------------------------------------------
 
@@ -278,49 +283,39 @@ class Run:
         if n < 1:
             raise UserError(f"sample: n={n} must be at least 1")
         if not self.latents:
-            drawn = self.program.forward(self.params, {}, 1, n, seed)
+            drawn = self.program.forward(self.model_params, {}, 1, n, seed)
             return {name: drawn[name][0] for name in self.data}
-        drawn = self.program.forward(self.params, self._some(n, seed), n, 1, seed)
+        drawn = self.program.forward(self.model_params, self._some(n, seed), n, 1, seed)
         return {name: drawn[name][:, 0] for name in self.data}
 
     def posterior_predictive(self, num: int, seed: int = 0) -> Values:
         """Draw whole replicated data sets: observed sites (num, n, …), each with one draw of the globals."""
-        drawn = self.program.forward(self.params, self._some(num, seed), num, self._size, seed)
+        drawn = self.program.forward(self.model_params, self._some(num, seed), num, self._size, seed)
         return {name: drawn[name] for name in self.data}
 
     def prior(self, num: int, seed: int = 0) -> Values:
         """Draw whole data sets from the model: latents and observed sites (num, …), at the run's params."""
-        return self.program.forward(self.params, {}, num, self._size, seed)
+        return self.program.forward(self.model_params, {}, num, self._size, seed)
 
-    def posterior(self, data: Any = None) -> Posterior:
-        """Return the posterior of each row's discrete latent, averaged over the global latents, labels aligned.
+    def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | DrawnPosterior:
+        """Return the posterior of each row's local latent, averaged over the global ones, labels aligned.
 
         Raises:
             UserError: the model has no local latents.
         """
-        local = [s for s in self.model.card.sites if s.kind == "latent" and s.local]
-        if not local:
-            raise UserError(f"model {self.model.name!r} has no local latents; its global ones are in run.draws")
-        probs = self.program.row_probs(self.params, self._aligned(), self._rows(data))
-        return Posterior(local[0].name, probs.mean(0))
+        return rows.posterior(self, self.checked_rows(data))
 
     def represent(self, data: Any = None) -> np.ndarray:
-        """Return each row's code: the posterior probabilities of its discrete latent (n, K)."""
-        return self.posterior(data).probs
+        """Return each row's code, the posterior mean of its local latent; probabilities of a discrete one (n, …)."""
+        return self.posterior(data).mean
 
     def reconstruct(self, data: Any = None) -> np.ndarray:
         """Return the mean of x given each row's posterior of z, averaged over the global latents (n, …)."""
-        site, some = self.posterior(data).site, self._aligned()
-        probs = self.program.row_probs(self.params, some, self._rows(data))
-        count = len(probs)
-        name = next(iter(self.data))
-        means = [
-            self.program.forward(self.params, {**some, site: np.full((count, 1), k)}, count, 1, 0, means=True)[name][
-                :, 0
-            ]
-            for k in range(probs.shape[-1])
-        ]
-        return np.einsum("snk,ks...->n...", probs, np.stack(means)) / count
+        return rows.reconstruct(self, self.checked_rows(data))
+
+    def params_for(self, data: Data, phi: np.ndarray | None = None) -> Values:
+        """Return the params with φ of these rows, where the guide has numbers for each row: given, or fitted."""
+        return rows.params_for(self, data, phi)
 
     # --- on from here ----------------------------------------------------------------------------------
 
@@ -344,7 +339,7 @@ class Run:
     @property
     def model_params(self) -> Values:
         """The model's own parameters, without the guide's."""
-        return {name: v for name, v in self.params.items() if not name.startswith("globals.")}
+        return {name: v for name, v in self.params.items() if not name.startswith(GUIDE_PARAMS)}
 
     @property
     def inference_data(self) -> Any:
@@ -363,12 +358,13 @@ class Run:
     def _size(self) -> int:
         return len(next(iter(self.data.values())))
 
-    def _rows(self, data: Any) -> Data | None:
+    def checked_rows(self, data: Any) -> Data:
+        """Return rows as `zoo.fit` takes them, checked against the run's; the training rows for None."""
         if data is None:
-            return None
-        rows = load_data(self.model, data)
-        self._check_columns(rows)
-        return rows
+            return self.data
+        found = load_data(self.model, data)
+        self._check_columns(found)
+        return found
 
     def _check_columns(self, rows: Data) -> None:
         for name, array in rows.items():
@@ -387,7 +383,7 @@ class Run:
             index = generator(seed, "which draws").integers(0, max(total, 1), num)
         return {name: v[index] for name, v in flat.items()}
 
-    def _aligned(self, num: int = 200) -> Values:
+    def aligned(self, num: int = 200) -> Values:
         """Return at most so many draws, labels aligned: what is averaged over draws by category needs it."""
         flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in self.relabelled.items()}
         total = len(next(iter(flat.values()))) if flat else 0

@@ -67,6 +67,8 @@ def save(run: Run, folder: Path) -> Path:
         starts = {f"start.{n}.{part}": getattr(s, part) for n, s in run.starts.items() for part in ("value", "spread")}
         held = {f"frozen.{name}": v for name, v in run.frozen.items()}
         moments = {part: getattr(run.state, part) for part in ("v", "mean", "square")} if run.state else {}
+        if run.state and run.state.table is not None:
+            moments["table"] = run.state.table
         save_file(_arrays({"losses": run.losses, **moments, **starts, **held}), made / OPTIMISER)
         if run.latents and run.status == "complete":
             write(run, made / DRAWS)
@@ -86,6 +88,7 @@ def manifest(run: Run) -> dict[str, Any]:
         "steps": run.state.count if run.state else 0,
         "seconds": run.seconds,
         "data": {name: list(v.shape) for name, v in run.data.items()},
+        "columns": run.model.columns,
         "data_hash": array_hash(run.data),
         "model_hash": run.model_hash,
         "versions": run.versions,
@@ -118,7 +121,7 @@ def load(folder: Path, backend: str | None = None) -> Run:
     starts = {n: Start(rest[f"start.{n}.value"], rest[f"start.{n}.spread"]) for n in names}
     frozen = {key.removeprefix("frozen."): v for key, v in rest.items() if key.startswith("frozen.")}
     run = Run(
-        find(said["model"], **said["options"]).bind(data),
+        find(said["model"], **said["options"]).bind(data, said.get("columns")),
         data,
         replace(request, backend=backend or request.backend),
         starts,
@@ -127,7 +130,7 @@ def load(folder: Path, backend: str | None = None) -> Run:
     run.params, run.losses, run.seconds, run.status = params, rest["losses"], said["seconds"], said["status"]
     run.versions |= said["versions"]
     if "v" in rest:
-        run.state = State(rest["v"], rest["mean"], rest["square"], said["steps"])
+        run.state = State(rest["v"], rest["mean"], rest["square"], said["steps"], rest.get("table"))
     if run.method == "nuts" and (folder / DRAWS).is_file():
         run.chains = Chains(*read_chains(folder / DRAWS))
     return run

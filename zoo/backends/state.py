@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,34 +18,47 @@ class State:
         v: every learnt number, in coordinates of the start (size,).
         mean, square: Adam's moments (size,).
         count: steps taken.
+        table: of a guide with numbers for each row: φ, its two moments and its count of steps, side by side
+            (rows, 3 size + 1); between the steps of a fit it stays the backend's own array, on its device.
     """
 
     v: np.ndarray
     mean: np.ndarray
     square: np.ndarray
     count: int = 0
+    table: Any = None
 
     @classmethod
-    def at(cls, v: np.ndarray) -> State:
-        """Start at v, before the first step."""
-        return cls(v, np.zeros_like(v), np.zeros_like(v))
+    def at(cls, v: np.ndarray, phi: np.ndarray | None = None) -> State:
+        """Start at v and the rows' φ (rows, size), before the first step."""
+        table = None if phi is None else np.pad(phi, ((0, 0), (0, 2 * phi.shape[1] + 1)))
+        return cls(v, np.zeros_like(v), np.zeros_like(v), 0, table)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Draws of the global latents from a guide, and their densities; S draws, n rows.
+    """Draws from a guide, and their densities; S draws, n rows.
 
     Args:
-        values: draws by site (S, *shape).
-        log_q: the guide's density (S,).
-        log_prior: the model's density of the global latents (S,).
-        rows: each row's log-likelihood, local latents summed out (S, n).
+        values: draws of the global latents by site (S, *shape).
+        log_q: the guide's density of them (S,).
+        log_prior: the model's density of them (S,).
+        rows: each row's log p(x, z) given them, with the local latents drawn or summed out (S, n).
+        row_log_q: the guide's density of each row's local latents (S, n); 0 where they are summed out.
+        bounds: each row's ELBO given them (S, n): rows − row_log_q, but for the discrete latents of q the
+            expectation and not a draw.
+        likelihood: the part of `bounds` that is E log p(x | z) (S, n).
+        local_values: draws of the local latents by site (S, *shape).
     """
 
     values: Values
     log_q: np.ndarray
     log_prior: np.ndarray
     rows: np.ndarray
+    row_log_q: np.ndarray
+    bounds: np.ndarray
+    likelihood: np.ndarray
+    local_values: Values
 
     @property
     def log_joint(self) -> np.ndarray:
@@ -52,9 +66,14 @@ class Evaluation:
         return self.log_prior + self.rows.sum(-1)
 
     @property
+    def elbos(self) -> np.ndarray:
+        """Return each draw's estimate of the ELBO (S,)."""
+        return self.log_prior - self.log_q + self.bounds.sum(-1)
+
+    @property
     def log_weights(self) -> np.ndarray:
         """Return log p(x, z) - log q(z) of each draw (S,)."""
-        return self.log_joint - self.log_q
+        return self.log_joint - self.log_q - self.row_log_q.sum(-1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,190 @@
+"""SVI in NumPyro: steps over parameters and over the rows' own φ, and where a loss that is not finite comes from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+
+from guides.local_layout import PHI
+from guides.optim import adam, rows_numpyro
+from guides.trace_numpyro import choices, log_densities
+from zoo.backends.numpyro_bound import Arrays, Bound, scoped
+from zoo.backends.state import State, Values
+
+
+class Learning(Bound):
+    """What learns. Arguments: those of `Bound`."""
+
+    def _loss(self, v: jax.Array, phi: jax.Array | None, key: jax.Array, batch: Arrays) -> jax.Array:
+        held = self.held(v, phi)
+        return self.elbo.loss(key, held, self.model, self.guide, size=self.size, **batch, **self.options)
+
+    def _step(self, key: jax.Array, data: Arrays, carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
+        (v, mean, square, count, table, alive), (rate, rows) = carry, inputs
+        batch = data if rows is None else {name: x[rows] for name, x in data.items()}
+        key = jax.random.fold_in(key, count)
+        lines: Any = None if table is None else rows_numpyro.gather(table, rows)
+        for visit in range(self._row_steps - 1):
+            draw = jax.random.fold_in(key, visit)
+            gradient = jax.grad(lambda p, draw=draw: self._loss(v, p, draw, batch))(rows_numpyro.phi(lines))
+            lines = rows_numpyro.step(lines, gradient, rate)
+        phi = None if lines is None else rows_numpyro.phi(lines)
+        (loss, (gradient, by_row)) = jax.value_and_grad(self._loss, (0, 1))(v, phi, key, batch)
+        alive = alive & jnp.isfinite(loss) & jnp.isfinite(gradient).all()
+        moved = adam.step(v, gradient, mean, square, count + 1.0, rate)
+        # A step that went wrong, and every later one, leaves the last good state as it is.
+        held = [jnp.where(alive, new, old) for new, old in zip(moved, (v, mean, square), strict=True)]
+        if table is not None:
+            alive = alive & jnp.isfinite(by_row).all()
+            moved_lines = rows_numpyro.step(lines, by_row, rate)
+            table = rows_numpyro.scatter(table, rows, jnp.where(alive, moved_lines, rows_numpyro.gather(table, rows)))
+        return (*held, count + alive, table, alive), jnp.where(alive, loss, jnp.nan)
+
+    @property
+    def _row_steps(self) -> int:
+        return int(self.guide.rows.options.get("row_steps", 1)) if self.guide.table else 1
+
+    @scoped
+    def learn(
+        self, state: State, rates: np.ndarray, rows: np.ndarray | None, seed: int
+    ) -> tuple[State, np.ndarray, float]:
+        """Take steps of SVI, as one compiled scan. The state's table is handed over: it is updated in place.
+
+        Args:
+            state: where to go on from.
+            rates: learning rate of each step (T,).
+            rows: each step's rows (T, B), none twice in a step; None for all rows.
+            seed: of the draws.
+
+        Returns:
+            The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
+            that compilation took.
+        """
+        moments = (jnp.asarray(a, self.dtype) for a in (state.v, state.mean, state.square))
+        table = None if state.table is None else jnp.asarray(state.table, self.dtype)
+        carry = (*moments, jnp.asarray(state.count, "int32"), table, jnp.asarray(True))
+        key = jax.random.key(seed)
+        inputs = (jnp.asarray(rates, self.dtype), None if rows is None else jnp.asarray(rows))
+        shape = ("learn", len(rates), None if rows is None else rows.shape)
+        began = time.perf_counter()
+        if shape not in self._compiled:
+            scan = jax.jit(lambda key, data, c, i: jax.lax.scan(partial(self._step, key, data), c, i), donate_argnums=2)
+            self._compiled[shape] = scan.lower(key, self.data, carry, inputs).compile()
+        compiling = time.perf_counter() - began
+        (v, mean, square, count, table, _), losses = self._compiled[shape](key, self.data, carry, inputs)
+        reached = State(np.asarray(v), np.asarray(mean), np.asarray(square), int(count), table)
+        return reached, np.asarray(losses), compiling
+
+    @scoped
+    def fit_rows(
+        self,
+        values: Values,
+        data: Mapping[str, np.ndarray],
+        lines: np.ndarray,
+        rates: np.ndarray,
+        seed: int,
+    ) -> np.ndarray:
+        """Climb each row's own ELBO over its φ, everything else held.
+
+        Args:
+            values: every param.
+            data: the rows, arrays by name.
+            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
+            rates: learning rate of each step (T,).
+            seed: of the draws.
+
+        Returns:
+            The lines after the steps.
+        """
+
+        def climb(held: Arrays, rows: Arrays, key: jax.Array, lines: jax.Array, rates: jax.Array) -> jax.Array:
+            def step(carry: jax.Array, inputs: Any) -> tuple[jax.Array, None]:
+                rate, i = inputs
+                draw = jax.random.fold_in(key, i)
+                gradient = jax.grad(lambda phi: -self._row_bound(held, rows, phi, draw).sum())(rows_numpyro.phi(carry))
+                return rows_numpyro.step(carry, gradient, rate), None
+
+            return jax.lax.scan(step, lines, (rates, jnp.arange(len(rates))))[0]
+
+        given = (self.arrays(values), self.arrays(data), jax.random.key(seed))
+        moved = self.jit("fit_rows", climb)(*given, jnp.asarray(lines, self.dtype), jnp.asarray(rates, self.dtype))
+        return np.asarray(moved)
+
+    def _row_bound(self, held: Arrays, data: Arrays, phi: jax.Array, key: jax.Array) -> jax.Array:
+        guide, kwargs = self.guide, {**data, **self.options}
+        inside = jax.random.split(key)
+        shape = (1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
+        drawn, _ = guide.draw(held, jax.random.normal(inside[0], (guide.noise_size,), self.dtype))
+        noise = jax.random.normal(inside[1], shape, self.dtype)
+        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
+
+    @scoped
+    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Climb the log joint from each of many starts: at a point, local latents summed out, no draws.
+
+        Args:
+            starts: where each start stands (starts, size).
+            rates: learning rate of each step (T,).
+
+        Returns:
+            −log joint where each came to (starts,).
+        """
+        steps = jnp.asarray(rates, self.dtype)
+
+        def climb(carry: Any, rate: jax.Array) -> tuple[Any, None]:
+            v, mean, square, count = carry
+            gradient = jax.grad(self._point_loss)(v)
+            return (*adam.step(v, gradient, mean, square, count, rate), count + 1.0), None
+
+        def one(v: jax.Array) -> jax.Array:
+            first: Any = (v, jnp.zeros_like(v), jnp.zeros_like(v), jnp.ones((), self.dtype))
+            (end, *_), _ = jax.lax.scan(climb, first, steps)
+            return self._point_loss(end)
+
+        return np.asarray(jax.jit(partial(jax.lax.map, one))(jnp.asarray(starts, self.dtype)))
+
+    def _point_loss(self, v: jax.Array) -> jax.Array:
+        values = self.held(v)
+        return self.potential(values, values.get("globals.loc", v[:0]))
+
+    @scoped
+    def blame(self, state: State, rows: np.ndarray | None, seed: int) -> str:
+        """Name the site at which a step from this state is not finite."""
+        v = jnp.asarray(state.v, self.dtype)
+        batch = self.data if rows is None else {name: x[jnp.asarray(rows)] for name, x in self.data.items()}
+        phi = None if state.table is None else rows_numpyro.phi(rows_numpyro.gather(jnp.asarray(state.table), rows))
+        values = self.held(v, phi)
+        key = jax.random.fold_in(jax.random.key(seed), state.count)
+        seeded = handlers.substitute(handlers.seed(self.guide, key), data=values)
+        nodes = handlers.trace(seeded).get_trace(**batch, **self.options)
+        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled)}
+        checks = {**values, **drawn}
+        for choice in choices(self.guide.sites, self.guide.data_plate, drawn):
+            checks |= log_densities(self.model, (), {**batch, **self.options}, {**values, **drawn, **choice})
+            for name, value in checks.items():
+                if not bool(jnp.isfinite(value).all()):
+                    return name
+        gradient = np.asarray(jax.grad(self._loss)(v, phi, key, batch))
+        if np.isfinite(gradient).all():
+            return PHI
+        return self.coordinates.site_at(int(np.argmin(np.isfinite(gradient))))
+
+    @scoped
+    def values(self, state: State) -> Values:
+        """Return every param's constrained value, frozen ones included, and the rows' φ."""
+        learnt = self.coordinates.dictionary(jnp.asarray(state.v, self.dtype))
+        phi = {} if state.table is None else {PHI: np.asarray(rows_numpyro.phi(state.table))}
+        return {**{name: np.asarray(v) for name, v in self.frozen.items()}, **learnt, **phi}
+
+    @staticmethod
+    def settled(state: State) -> State:
+        """Return the state with its table in NumPy, to be kept."""
+        return state if state.table is None else replace(state, table=np.asarray(state.table))

@@ -1,0 +1,175 @@
+"""SVI in Pyro: steps over parameters and over the rows' own φ, and where a loss that is not finite comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from pyro.poutine import trace
+
+from guides.local_layout import PHI
+from guides.optim import adam, rows_pyro
+from guides.trace_pyro import Hold, choices, log_densities
+from zoo.backends.pyro_bound import Arrays, Bound, reseed, scoped
+from zoo.backends.state import State, Values
+
+
+class Learning(Bound):
+    """What learns. Arguments: those of `Bound`."""
+
+    def _loss(self, v: torch.Tensor, phi: torch.Tensor | None, batch: Arrays) -> torch.Tensor:
+        count = len(next(iter(batch.values())))
+        # The plate is given its indices: Pyro would draw a permutation of all rows.
+        hold = Hold({**self.held(v, phi), self.guide.data_plate: torch.arange(count, device=self.device)})
+        model, guide = hold(self.model), hold(self.guide)
+        return self.elbo.differentiable_loss(model, guide, size=self.size, **batch, **self.options)
+
+    def _step(
+        self, v: torch.Tensor, lines: Any, batch: Arrays, rate: float, seeds: tuple[int, int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Return the loss, its gradient by v, and the rows' lines after their steps."""
+        for visit in range(self._row_steps - 1):
+            reseed(*seeds, visit + 1)
+            phi = rows_pyro.phi(lines).detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self._loss(v, phi, batch), phi)
+            lines = rows_pyro.step(lines, gradient, rate)
+        reseed(*seeds)
+        v = v.detach().requires_grad_()
+        if lines is None:
+            loss = self._loss(v, None, batch)
+            return loss.detach(), torch.autograd.grad(loss, v)[0], None
+        phi = rows_pyro.phi(lines).detach().requires_grad_()
+        loss = self._loss(v, phi, batch)
+        gradient, by_row = torch.autograd.grad(loss, (v, phi), allow_unused=True)
+        return loss.detach(), torch.zeros_like(v) if gradient is None else gradient, rows_pyro.step(lines, by_row, rate)
+
+    @property
+    def _row_steps(self) -> int:
+        return int(self.guide.rows.options.get("row_steps", 1)) if self.guide.table else 1
+
+    @scoped
+    def learn(
+        self, state: State, rates: np.ndarray, rows: np.ndarray | None, seed: int
+    ) -> tuple[State, np.ndarray, float]:
+        """Take steps of SVI. The state's table is handed over: it is updated in place.
+
+        Args:
+            state: where to go on from.
+            rates: learning rate of each step (T,).
+            rows: each step's rows (T, B), none twice in a step; None for all rows.
+            seed: of the draws.
+
+        Returns:
+            The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
+            that compilation took: none here.
+        """
+        v, mean, square = (self.tensor(a) for a in (state.v, state.mean, state.square))
+        table = None if state.table is None else self.tensor(state.table)
+        batches = None if rows is None else torch.as_tensor(rows, device=self.device).long()
+        count, losses = state.count, np.full(len(rates), np.nan)
+        for t, rate in enumerate(rates):
+            at = None if batches is None else batches[t]
+            batch = self.data if at is None else {name: x[at] for name, x in self.data.items()}
+            lines = None if table is None else rows_pyro.gather(table, at)
+            loss, gradient, lines = self._step(v, lines, batch, float(rate), (seed, count))
+            good = torch.isfinite(loss) & torch.isfinite(gradient).all()
+            if not (good if lines is None else good & torch.isfinite(lines).all()):
+                break
+            v, mean, square = adam.step(v, gradient, mean, square, count + 1.0, float(rate))
+            if table is not None and lines is not None:
+                table = rows_pyro.scatter(table, at, lines)
+            count, losses[t] = count + 1, loss.item()
+        return State(v.cpu().numpy(), mean.cpu().numpy(), square.cpu().numpy(), count, table), losses, 0.0
+
+    @scoped
+    def fit_rows(
+        self,
+        values: Values,
+        data: Mapping[str, np.ndarray],
+        lines: np.ndarray,
+        rates: np.ndarray,
+        seed: int,
+    ) -> np.ndarray:
+        """Climb each row's own ELBO over its φ, everything else held.
+
+        Args:
+            values: every param.
+            data: the rows, arrays by name.
+            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
+            rates: learning rate of each step (T,).
+            seed: of the draws.
+
+        Returns:
+            The lines after the steps.
+        """
+        held, rows, at = self.arrays(values), self.arrays(data), self.tensor(lines)
+        for i, rate in enumerate(rates):
+            reseed(seed, i)
+            phi = rows_pyro.phi(at).detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(-self._row_bound(held, rows, phi).sum(), phi)
+            at = rows_pyro.step(at, gradient, float(rate))
+        return at.cpu().numpy()
+
+    def _row_bound(self, held: Arrays, data: Arrays, phi: torch.Tensor) -> torch.Tensor:
+        guide, kwargs = self.guide, {**data, **self.options}
+        drawn, _ = guide.draw(held, torch.randn(guide.noise_size))
+        noise = torch.randn(1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
+        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
+
+    @scoped
+    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Climb the log joint from many starts side by side: at a point, local latents summed out, no draws.
+
+        Args:
+            starts: where each start stands (starts, size).
+            rates: learning rate of each step (T,).
+
+        Returns:
+            −log joint where each came to (starts,).
+        """
+        gradient = torch.func.vmap(torch.func.grad(self._point_loss))
+        v = self.tensor(starts)
+        mean, square = torch.zeros_like(v), torch.zeros_like(v)
+        for count, rate in enumerate(rates, 1):
+            v, mean, square = adam.step(v, gradient(v), mean, square, count, float(rate))
+        return torch.func.vmap(self._point_loss)(v).cpu().numpy()
+
+    def _point_loss(self, v: torch.Tensor) -> torch.Tensor:
+        values = self.held(v)
+        return self.potential(values, values.get("globals.loc", v[:0]))
+
+    @scoped
+    def blame(self, state: State, rows: np.ndarray | None, seed: int) -> str:
+        """Name the site at which a step from this state is not finite."""
+        v, at = self.tensor(state.v), None if rows is None else torch.as_tensor(rows).long()
+        batch = self.data if at is None else {name: x[at] for name, x in self.data.items()}
+        lines = None if state.table is None else rows_pyro.gather(self.tensor(state.table), at)
+        values = self.held(v, None if lines is None else rows_pyro.phi(lines))
+        reseed(seed, state.count)
+        nodes = trace(Hold(values)(self.guide)).get_trace(**batch, **self.options).nodes
+        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled)}
+        checks: dict[str, Any] = {**values, **drawn}
+        for choice in choices(self.guide.sites, self.guide.data_plate, drawn):
+            checks |= log_densities(self.model, (), {**batch, **self.options}, {**values, **drawn, **choice})
+            for name, value in checks.items():
+                if not torch.isfinite(value).all():
+                    return name
+        gradient = self._step(v, lines, batch, 0.0, (seed, state.count))[1].cpu().numpy()
+        if np.isfinite(gradient).all():
+            return PHI
+        return self.coordinates.site_at(int(np.argmin(np.isfinite(gradient))))
+
+    @scoped
+    def values(self, state: State) -> Values:
+        """Return every param's constrained value, frozen ones included, and the rows' φ."""
+        phi = {} if state.table is None else {PHI: rows_pyro.phi(self.tensor(state.table)).cpu().numpy()}
+        learnt = self.coordinates.dictionary(self.tensor(state.v))
+        return {**{name: np.asarray(f) for name, f in self.frozen.items()}, **learnt, **phi}
+
+    @staticmethod
+    def settled(state: State) -> State:
+        """Return the state with its table in NumPy, to be kept."""
+        return state if state.table is None else replace(state, table=torch.as_tensor(state.table).cpu().numpy())

@@ -1,0 +1,135 @@
+"""What a run says of single rows: their latents' posterior, codes, reconstructions, and φ of new rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from guides.local_layout import PHI
+from zoo.bounds import evaluate
+from zoo.errors import UserError
+from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
+from zoo.schedule import cosine
+
+if TYPE_CHECKING:
+    from zoo.run import Run
+
+Data = dict[str, np.ndarray]
+
+# New rows climb in rounds, each with a fresh cosine; a row keeps the best φ it came by.
+ROUND, MOST_ROUNDS, RATE = 200, 15, 0.05
+JUDGES = 64  # draws, the same after every round, that say which φ is better
+STANDARD_ERRORS = 1.0  # a round that gains less than this many of them, and LEAST, was the last
+LEAST = 1e-3  # nats a row
+
+
+def fit_phi(run: Run, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Climb each row's own ELBO over its φ, the rest of the run held, until a round gains nothing.
+
+    After each round of 200 steps every row keeps the better of its old and its new φ, by the same 64 draws. It stops
+    when the mean gain is below 1e-3 nats a row and below its standard error, and after 15 rounds at most.
+
+    Args:
+        run: a fitted run whose local latents have numbers of their own.
+        data: rows, arrays by name.
+        start: φ to start from (n, size).
+        seed: of the draws.
+
+    Returns:
+        The best φ of each row (n, size).
+    """
+    best, worth = start, _worth(run, data, start, seed)
+    size = start.shape[1]
+    for round_ in range(MOST_ROUNDS):
+        lines = np.pad(best, ((0, 0), (0, 2 * size + 1)))
+        moved = run.program.fit_rows(run.params_for(data, best), data, lines, cosine(RATE, ROUND), seed + round_)
+        after = _worth(run, data, moved[:, :size], seed)
+        gain = np.maximum(after - worth, 0.0)
+        best, worth = np.where((after > worth)[:, None], moved[:, :size], best), np.maximum(after, worth)
+        error = gain.std() / np.sqrt(len(gain))
+        if gain.mean() < max(LEAST, STANDARD_ERRORS * error if round_ else 0.0):
+            break
+    return best
+
+
+def _worth(run: Run, data: Data, phi: np.ndarray, seed: int) -> np.ndarray:
+    bounds = evaluate(run, JUDGES, "judge", seed, data=data, phi=phi).bounds.mean(0)
+    return np.where(np.isfinite(bounds), bounds, -np.inf)
+
+
+def prior_phi(run: Run, count: int) -> np.ndarray:
+    """Return φ at the latents' start for that many rows (n, size): the prior, for the zoo's models."""
+    return np.zeros((count, run.program.guide.rows.phi_size))
+
+
+def params_for(run: Run, data: Data, phi: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return the params with φ of these rows: given, the training rows' own, or fitted."""
+    if run.program.guide.table is None:
+        return run.params
+    if phi is None:
+        key = tuple((name, id(x)) for name, x in data.items())
+        if all(data[name] is run.data[name] for name in data):
+            return run.params
+        if key not in run.fitted:
+            # The arrays are kept beside what they led to, so that their identity stays theirs.
+            start = prior_phi(run, len(next(iter(data.values()))))
+            run.fitted[key] = (data, fit_phi_from(run, data, start))
+        phi = run.fitted[key][1]
+    return {**run.params, PHI: phi}
+
+
+def fit_phi_from(run: Run, data: Data, start: np.ndarray) -> np.ndarray:
+    """Return `fit_phi` with the run's seed."""
+    return fit_phi(run, data, start, run.seed)
+
+
+def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPosterior:
+    """Return the posterior of each row's local latent; see `Run.posterior`."""
+    local = [s for s in run.model.card.active_sites(run.model.options) if s.kind == "latent" and s.local]
+    if not local:
+        raise UserError(f"model {run.model.name!r} has no local latents; its global ones are in run.draws")
+    name, guide = local[0].name, run.program.guide
+    params = run.params_for(data, None)
+    if guide.rows is None:
+        return Posterior(name, run.program.row_probs(params, run.aligned(), data).mean(0))
+    if not guide.rows.discrete:
+        return DrawnPosterior(name, lambda n, seed: _local_draws(run, data, name, n, seed))
+    logits = run.program.phi(params, data)[:, : guide.rows.phi_size]
+    if guide.rows.enumerated:
+        return Posterior(name, _softmax(np.pad(logits, ((0, 0), (1, 0)))))
+    return BinaryPosterior(name, 1 / (1 + np.exp(-logits)))
+
+
+def _local_draws(run: Run, data: Data, name: str, n: int, seed: int) -> np.ndarray:
+    return evaluate(run, n, "posterior", seed, data=data, keep=True).local_values[name]
+
+
+def reconstruct(run: Run, data: Data, num_draws: int = 50) -> np.ndarray:
+    """Return the mean of x given each row's posterior of z; see `Run.reconstruct`."""
+    program, name = run.program, next(iter(run.data))
+    if program.guide.rows is None or program.guide.rows.enumerated:
+        return _mixed(run, data, name)
+    found = evaluate(run, num_draws, "reconstruct", run.seed, data=data, keep=True)
+    count = len(data[name])
+    means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, means=True)
+    return means[name].mean(0)
+
+
+def _mixed(run: Run, data: Data, name: str) -> np.ndarray:
+    """Return the mean of x over the values of a discrete latent and the draws of the global ones."""
+    said, some = posterior(run, data), run.aligned()
+    assert isinstance(said, Posterior)
+    rows = run.program.guide.rows
+    probs = said.probs[None] if rows else run.program.row_probs(run.params, some, data)
+    count = max((len(v) for v in some.values()), default=1)
+    by_value = []
+    for k in range(probs.shape[-1]):
+        given = {**some, said.site: np.full((count, 1), k)}
+        by_value.append(run.program.forward(run.params, given, count, 1, 0, means=True)[name][:, 0])
+    return np.einsum("snk,ks...->n...", np.broadcast_to(probs, (count, *probs.shape[1:])), np.stack(by_value)) / count
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    return raised / raised.sum(-1, keepdims=True)
