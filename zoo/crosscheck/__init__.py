@@ -30,7 +30,7 @@ NUM_POINTS, NUM_TAIL = 64, 16
 # number of a covariance, and with it the rounding of either side, exceeds the tolerance by itself.
 TAIL = (3.0, 4.0)
 ROWS = 5
-SIZES = {"K": 3, "D": 2}
+SIZES = {"K": 3, "D": 2, "latent": 3, "hidden": 5}
 OFF_DEFAULT = 1.37  # any number that makes no term vanish
 
 

@@ -12,8 +12,9 @@ from guides.sites import TracedSite
 DENSITY_RTOL = 1e-9
 GRADIENT_RTOL = 1e-8
 # A component of the gradient is a sum of terms that may be as large as the point's largest component, each
-# rounded to eps = 2e-16 of its size; room is left for 64 such roundings.
-GRADIENT_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+# rounded to eps = 2e-16 of its size. A network's has hundreds of them (rows × columns × hidden units), added in an
+# order that each library chooses; room is left for 512 roundings, 1e-13 of the largest component.
+GRADIENT_ROUNDING = 512 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)

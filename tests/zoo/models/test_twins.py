@@ -20,6 +20,8 @@ IMPORTS = {
     "from pyro.distributions import constraints": "from numpyro.distributions import constraints",
     "import torch": "import jax.numpy as jnp",
     "from torch import Tensor as Array": "from jax import Array",
+    "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
+    "from guides.nets.mlp_pyro import mlp, softplus": "from guides.nets.mlp_numpyro import mlp, softplus",
 }
 
 

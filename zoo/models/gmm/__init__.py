@@ -36,6 +36,7 @@ OLD_FAITHFUL = DataSet(
     "272 eruptions of Old Faithful: minutes it lasts, minutes to the next one",
     "Härdle, Smoothing Techniques (1991), R's datasets::faithful; fuller: Azzalini and Bowman (1990)",
     "measured figures; R's package datasets is GPL-2 or GPL-3",
+    ("eruptions", "waiting"),
 )
 
 
@@ -100,7 +101,8 @@ CARD = Card(
         "(1990) 357-365",
     ),
     dims=dims,
-    local=("marginal", "exact"),
+    local=("marginal", "exact", "amortized", "per_datapoint", "constant"),
+    encoder={"x": "row"},
     exchangeable="component",
     label_site="loc",
     learning=Learning(num_steps=1000, learning_rate=0.05, restarts=25),

@@ -47,6 +47,7 @@ OLD_FAITHFUL_8 = DataSet(
     "every 34th of the 272 eruptions: few enough for the exact evidence",
     OLD_FAITHFUL.source,
     OLD_FAITHFUL.licence,
+    OLD_FAITHFUL.columns,
 )
 
 

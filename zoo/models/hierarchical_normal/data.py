@@ -1,0 +1,50 @@
+"""Batch means of a dyestuff's yield."""
+
+import numpy as np
+
+from zoo.datasets import read
+from zoo.errors import unknown
+
+NAMES = ("dyestuff",)
+NOMINAL = 1500.0  # grams; taken off, so that a prior around 0 is sensible
+
+
+def load(name: str = "dyestuff") -> dict[str, np.ndarray]:
+    """Load a named data set.
+
+    Args:
+        name: "dyestuff".
+
+    Returns:
+        {"x": mean yield of each batch less 1500, grams, shape (6,)}.
+
+    Raises:
+        UserError: the name is unknown.
+
+    >>> load()["x"].tolist()
+    [5.0, 28.0, 64.0, -2.0, 100.0, -30.0]
+    """
+    if name not in NAMES:
+        raise unknown("data set", name, NAMES, "model 'hierarchical_normal'")
+    batch, grams = read("dyestuff").T
+    return {"x": np.array([grams[batch == b].mean() for b in np.unique(batch)]) - NOMINAL}
+
+
+def simulate(
+    seed: int, size: int, *, prior: str = "normal", prior_sd: float = 100.0, tau: float = 42.0, sigma: float = 22.1
+) -> dict[str, np.ndarray]:
+    """Draw theta from the normal prior, then departures and measurements.
+
+    Args:
+        seed: of NumPy's default generator.
+        size: number of rows.
+        prior, prior_sd, tau, sigma: the model's options; the flat prior cannot be drawn from, and theta then
+            comes from the normal one.
+
+    Returns:
+        {"x": shape (size,)}.
+    """
+    rng = np.random.default_rng(seed)
+    theta = rng.normal(0, prior_sd)
+    z = rng.normal(0, tau, size)
+    return {"x": rng.normal(theta + z, sigma)}
