@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoo.catalogue import Model, model, names
     from zoo.compare import compare
     from zoo.crosscheck import crosscheck
+    from zoo.gaps import gaps
     from zoo.inference import fit
     from zoo.run import Run, load_run
 
@@ -33,6 +34,7 @@ __all__ = [
     "compare",
     "crosscheck",
     "fit",
+    "gaps",
     "load_run",
     "model",
     "names",
@@ -47,6 +49,7 @@ _DESK = {
     "load_run": "run",
     "compare": "compare",
     "crosscheck": "crosscheck",
+    "gaps": "gaps",
 }
 
 

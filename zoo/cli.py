@@ -1,4 +1,4 @@
-"""The command line: `zoo list`, `show`, `fit`, `sample`, `diagnose`, `compare`, `crosscheck`, `tour`.
+"""The command line: `zoo list`, `show`, `fit`, `sample`, `diagnose`, `gaps`, `compare`, `crosscheck`, `tour`.
 
 Commands import what they need when they run, so that `zoo --help` and `zoo list` start at once.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from zoo.cli_gaps import gaps
 from zoo.cli_options import (
     ZooGroup,
     fit_options,
@@ -84,7 +85,7 @@ def fit(target: str, pairs: tuple[str, ...], out: Path | None, **words: Any) -> 
         model = zoo.model(target, **model_options(zoo.model(target).card, pairs))
         folder = new_path(out or next_folder(model.name))
         found = zoo.fit(model, out=folder, **given)
-    print_fit(found, folder)
+    print_fit(found, folder, source=target if is_run(target) else "")
 
 
 @main.command()
@@ -157,3 +158,6 @@ def tour(quick: bool, out: Path) -> None:
     from zoo.tour import tour as take
 
     click.echo(take(quick=quick, out=out))
+
+
+main.add_command(gaps)

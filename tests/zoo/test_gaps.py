@@ -1,0 +1,229 @@
+"""Gaps against closed forms, their orderings, annealing against exact evidence, and what is said of them.
+
+Every comparison of an estimate allows 4 Monte Carlo errors of a mean, a false alarm in 16,000, and seeds are fixed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import zoo
+from zoo import cli, estimators
+from zoo.errors import UserError
+from zoo.gaps import Evidence, annealing, below_zero, gaps, table
+from zoo.gaps.best import best_phi
+from zoo.gaps.measure import draw, noise, summary
+from zoo.inference import run_request
+from zoo.models.ppca import exact
+from zoo.report.gaps import gap_bars, k_hats
+from zoo.request import Request
+from zoo.rows import prior_phi
+
+ERRORS = 4.0
+WIDE = {"weight": np.array([[1, 0.5], [0.5, 1], [0.3, -0.2]]), "loc": np.zeros(3), "scale": np.array(0.5)}
+GAP = 0.223815  # exact.mean_field_gap(WIDE), as in the model's own tests
+ROWS = 40
+
+
+def plane(size: int = ROWS) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {"x": rng.normal(rng.standard_normal((size, 2)) @ WIDE["weight"].T, 0.5)}
+
+
+def held(backend: str, family: str, steps: int, **words: Any) -> Any:
+    """Return a run of ppca with its parameters held at WIDE, and only the encoder learnt."""
+    data = plane()
+    asked = Request(
+        backend=backend,
+        num_steps=steps,
+        local="amortized",
+        local_guide=family,
+        learning_rate=0.02,
+        local_options={"depth": 0},
+        dtype="float64",
+        **words,
+    )
+    return run_request(zoo.model("ppca").bind(data), data, asked, frozen=WIDE)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(b, marks=pytest.mark.needs(b)) for b in ("numpyro", "pyro")])
+def rough(request: pytest.FixtureRequest) -> Any:
+    """Return a run whose encoder has not arrived."""
+    return held(request.param, "mean_field", 60)
+
+
+@pytest.fixture(scope="module")
+def found(rough: Any) -> Any:
+    return gaps(rough, local=("amortized", "exact"), num_draws=5000)
+
+
+def test_q_star_of_a_linear_model_is_the_closed_form(rough: Any) -> None:
+    data = plane()
+    phi = best_phi(rough, data, [prior_phi(rough, ROWS)], 0)
+    # A balanced design of draws integrates quadratics, and so these ELBOs, without error.
+    drawn = np.repeat(np.sqrt(2) * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])[:, None], ROWS, 1)
+    lost = exact.log_likelihood(data["x"], WIDE) - summary(rough, draw(rough, data, phi, drawn)).elbo
+    assert lost == pytest.approx(np.full(ROWS, GAP), abs=1e-3)
+
+
+def test_the_approximation_gap_is_the_closed_form(found: Any) -> None:
+    row = found.table()[0]
+    assert exact.mean_field_gap(WIDE) == pytest.approx(GAP, abs=1e-6)
+    assert row["approximation_gap_error"] < 2e-3
+    assert abs(row["approximation_gap"] - GAP) < ERRORS * row["approximation_gap_error"] + 1e-3
+
+
+def test_the_gaps_add_up_and_the_orderings_hold(found: Any) -> None:
+    assert found.faults == []
+    assert found.log_p.exact
+    first, posterior = found.arms
+    whole = found.log_p.estimate.value - first.own.elbo
+    assert first.amortization.value + first.approximation.value == pytest.approx(whole, abs=1e-9)
+    assert first.amortization.value.mean() > 0.01
+    ladder = [first.own.bounds[k].mean() for k in sorted(first.own.bounds)]
+    assert sorted(first.own.bounds) == [1, 10, 100, 1000, 5000]
+    assert np.all(np.diff(ladder) >= 0)
+    assert first.own.reconstruction - first.own.kl == pytest.approx(first.own.elbo)
+    assert first.active == (2, 2)
+    assert not first.refitted
+    assert posterior.approximation.value == pytest.approx(np.zeros(ROWS), abs=1e-9)
+    assert np.all(posterior.own.k_hat == -np.inf)
+
+
+@pytest.mark.needs("numpyro")
+def test_an_affine_encoder_of_full_rank_has_no_gaps() -> None:
+    row = gaps(held("numpyro", "full_rank", 3000), num_draws=1000).table()[0]
+    assert abs(row["amortization_gap"]) < 1e-3
+    assert abs(row["approximation_gap"]) < 1e-3
+
+
+def test_k_hat_has_the_sign_of_larger_is_more_important(rough: Any) -> None:
+    data = plane()
+    narrow = prior_phi(rough, ROWS)
+    narrow[:, 2:] = -4.0
+    drawn = noise({"": 2}, 2000, ROWS, "k", 0)("")
+    rows = summary(rough, draw(rough, data, narrow, drawn))
+    assert np.median(rows.k_hat) > 0.7
+    assert table.share_above(np.array([0.2, 0.71, np.nan, -np.inf])) == 0.5
+
+
+def test_annealing_is_unbiased_and_its_log_a_lower_bound(rough: Any) -> None:
+    data = plane()
+    truth = exact.log_likelihood(data["x"], WIDE)
+    start = prior_phi(rough, ROWS)
+    _, steps, _ = annealing.ais(rough, data, start, seed=1, num_temperatures=60)
+    weights, used, rates = annealing.ais(rough, data, start, steps, seed=2)  # T is that of the steps
+    assert weights.shape == (annealing.CHAINS, ROWS)
+    assert np.array_equal(used, steps) or used == pytest.approx(steps)
+    assert 0.4 < rates[-10:].mean() < 0.9
+    ratio = np.exp(weights - truth)
+    assert abs(ratio.mean() - 1) < ERRORS * ratio.std() / np.sqrt(ratio.size)
+    assert ratio.std() < 1.0  # from the prior alone, without transitions, it is near 3
+    bound = estimators.importance(weights)
+    assert (np.asarray(bound.value) - truth).mean() < ERRORS * table.mean(bound.value, bound.error)[1]
+
+
+@pytest.mark.needs("numpyro")
+def test_an_unknown_evidence_is_a_bound_and_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = held("numpyro", "mean_field", 60)
+    truth = exact.log_likelihood(plane()["x"], WIDE)
+    monkeypatch.setattr("zoo.bounds.exact_rows", lambda run, data: None)
+    found = gaps(run, num_draws=1000)
+    value, error = table.mean(found.log_p.estimate.value, found.log_p.estimate.error)
+    assert not found.log_p.exact
+    assert "lower bound" in found.log_p.estimate.method
+    assert len(found.log_p.tried) == 3
+    assert abs(value - truth.mean()) < ERRORS * error + 0.02
+    assert "≥" in found.text()
+    assert "lower bound here" in found.text()
+    assert found.as_dict()["log_p"]["lower_bound"]
+
+
+@pytest.mark.needs("numpyro")
+def test_a_mixture_is_exact(fit: Any) -> None:
+    run = fit("gmm", "numpyro", local="amortized", num_steps=50)
+    found = gaps(run, local=("amortized", "marginal"), rows=30, num_draws=1000)
+    arm, summed = found.arms
+    assert arm.approximation.value == pytest.approx(np.zeros(30), abs=1e-4)
+    assert np.all(arm.amortization.error == 0)
+    assert np.all(arm.amortization.value > -1e-4)
+    assert arm.own.k_hat is None
+    assert found.faults == []
+    assert np.all(summed.amortization.value == 0)
+
+
+@pytest.mark.needs("numpyro")
+def test_points_have_no_gap_and_rows_may_be_held_out(fit: Any) -> None:
+    run = fit("ppca", "numpyro", num_steps=50)
+    found = gaps(run, local_guide=("mean_field", "delta"), data=run.data["x"][:9], num_draws=100, num_steps=20)
+    assert found.data == "held-out rows"
+    assert found.arms[1].own is None
+    assert found.table()[1]["elbo"] is None
+    assert "—" in found.text()
+    assert "no density" in found.text()
+    assert max(map(len, found.text().split("\n"))) <= 80
+    known = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert known["arms"][0]["by_row"]["amortization_gap"]["value"] == found.arms[0].amortization.value.tolist()
+    assert known["arms"][1]["by_row"] is None
+    assert gap_bars(found) is not None
+    assert k_hats(found) is not None
+
+
+def test_rows_are_the_same_for_every_seed() -> None:
+    from zoo.gaps import _index
+
+    assert _index(5, 100).tolist() == _index(5, 100).tolist()
+    assert _index(500, 3).tolist() == [0, 1, 2]
+    assert _index([7, 2], 8).tolist() == [7, 2]
+    for wrong in (0, [8], [-1], [], [0.5]):
+        with pytest.raises(UserError, match="rows"):
+            _index(wrong, 8)  # type: ignore[arg-type]
+
+
+def test_a_fault_is_more_than_three_errors() -> None:
+    error = np.full(4, 0.2)  # of the mean: 0.1
+    assert below_zero(np.full(4, -0.31), error)
+    assert not below_zero(np.full(4, -0.29), error)
+    assert not below_zero(np.full(4, -5e-5), np.zeros(4))
+
+
+@pytest.mark.needs("numpyro")
+def test_what_has_no_gaps_by_row_is_refused(fit: Any) -> None:
+    whole = fit("hierarchical_normal", "numpyro", num_steps=20)
+    with pytest.raises(UserError, match="global latents"):
+        gaps(whole)
+    with pytest.raises(UserError, match="no latents"):
+        gaps(fit("height", "numpyro", num_steps=20))
+    run = fit("ppca", "numpyro", num_steps=50)
+    for words, message in (
+        ({"local": "amortised"}, "did you mean 'amortized'"),
+        ({"local_guide": "ful_rank"}, "did you mean 'full_rank'"),
+        ({"local_options": {"dept": 1}}, "did you mean 'depth'"),
+        ({"backend": "pyro"}, "all arms share"),
+        ({"num_draws": 3}, "at least 20"),
+    ):
+        with pytest.raises(UserError, match=message):
+            gaps(run, **words)
+
+
+@pytest.mark.needs("numpyro")
+def test_the_command(fit: Any, tmp_path: Path) -> None:
+    folder = fit("ppca", "numpyro", num_steps=50).save(tmp_path / "run")
+    words = ["gaps", str(folder), "--rows", "8", "--num-draws", "100", "--json", str(tmp_path / "a.json")]
+    done = CliRunner().invoke(cli.main, words)
+    assert done.exit_code == 0, done.stderr or repr(done.exception)
+    assert "amort. gap" in done.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["model"] == "ppca"
+    assert sorted(p.name for p in (folder / "gaps").iterdir()) == ["gaps.png", "k_hat.png"]
+    again = CliRunner().invoke(cli.main, words)
+    assert again.exit_code == 2
+    assert "--json" in again.stderr
+
+
+def test_evidence_without_a_density_is_nan_and_not_a_number_in_words() -> None:
+    nothing = Evidence(estimators.Estimate(np.full(2, np.nan), np.full(2, np.nan), "not known"), False, {})
+    assert table.plus(*table.mean(nothing.estimate.value, nothing.estimate.error)) == "—"
