@@ -160,10 +160,11 @@ FIT_OPTIONS = (
     click.option("--guide-option", "guide_options", multiple=True, metavar="NAME=VALUE", help="Of the family: rank=2."),
     click.option("--local", multiple=True, metavar="[SITE=]HOW", help="Treatment of the local latents."),
     click.option("--local-guide", metavar="FAMILY", help="Family of the local latents."),
+    click.option("--local-option", "local_options", multiple=True, metavar="NAME=VALUE", help="Of both: depth=2."),
     click.option("--method", metavar="svi|nuts", help="How to learn. [default: svi]"),
     click.option("--backend", metavar="pyro|numpyro", help="Which library runs it. [default: numpyro]"),
     click.option("--num-steps", type=int, help="Steps of SVI. [default: the card's]"),
-    click.option("--batch-size", type=int, help="Rows a step. [default: all]"),
+    click.option("--batch-size", type=int, help="Rows a step. [default: the card's, or all]"),
     click.option("--learning-rate", type=float, help="Of SVI. [default: the card's]"),
     click.option("--optimizer", metavar="NAME", help="Of SVI. [default: adam]"),
     click.option("--num-particles", type=int, help="Draws of the guide a step. [default: 1]"),
@@ -189,8 +190,8 @@ def said(words: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in words.items() if value is not None and value != ()}
     if "local" in given:
         given["local"] = local_words(given["local"])
-    if "guide_options" in given:
-        given["guide_options"] = {name: literal(text) for name, text in map(pair, given["guide_options"])}
+    for kind in {"guide_options", "local_options"} & set(given):
+        given[kind] = {name: literal(text) for name, text in map(pair, given[kind])}
     return given
 
 

@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.cli_options import model_options, new_path, next_folder
-from zoo.cli_output import columns, counter, csv_text, emit, estimate, head, number, table
+from zoo.cli_output import columns, console, counter, csv_text, emit, estimate, head, number, table
 from zoo.errors import UserError
 from zoo.estimators import k_hat_note
+from zoo.labels import elbo_note
 
 if TYPE_CHECKING:
     from zoo.run import Run
+
+
+LONG = 60  # numbers of an array that are not printed one by one
 
 
 def facts(run: Run) -> dict[str, str]:
@@ -34,13 +38,18 @@ def facts(run: Run) -> dict[str, str]:
         diverging = int(np.sum(run.sample_stats["diverging"]))
         found["chains"] = f"{chains} of {draws} draws, {diverging} divergences; zoo diagnose has R-hat"
     if run.frozen:
-        found["frozen model"] = f"its parameters have the hash {run.model_hash}"
+        found["frozen model"] = f"its parameters are held, hash {run.model_hash}"
+    drawn = run.method == "svi" and run.program.guide.rows is not None
     if run.local:
-        found["local"] = str(run.local)
-    found |= bounds(run) if run.latents and run.method == "svi" else {}
-    if not run.latents:
-        each = np.asarray(run.log_likelihood().value)
-        found["log-likelihood"] = f"{number(each.sum())} nats, {number(each.mean())} a row of {len(each)}"
+        family = f", {run.request.local_guide}" if run.request.local_guide and drawn else ""
+        found["local"] = f"{run.local}{family}"
+        found["local"] += f", {run.num_parameters} parameters in all" if drawn and not run.latents else ""
+    found |= bounds(run) if run.method == "svi" and (run.latents or drawn) else {}
+    if not run.latents and run.has_elbo:
+        likelihood = run.log_likelihood()
+        each, exact = np.asarray(likelihood.value), likelihood.method == "exact"
+        words = f"{number(each.sum())} nats, {number(each.mean())} a row of {len(each)}"
+        found["log-likelihood"] = words if exact else f"at least about {words}; {likelihood.method}, a lower bound"
     found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value >= 0.05)
     return found
 
@@ -57,7 +66,9 @@ def bounds(run: Run) -> dict[str, str]:
     if gap is not None:
         found["gap"] = f"{estimate(float(gap.value), float(gap.error))} nats"
     if run.gap_note():
-        found["note"] = f"the gap {run.gap_note()}"
+        card = run.model.card
+        size = card.dims(run.data, run.model.options)[card.exchangeable]
+        found["note"] = f"the gap {run.gap_note()}" if gap is not None else elbo_note(size)
     if k_hat is not None:
         found["k-hat"] = f"{k_hat:.2f}: {k_hat_note(k_hat)}"
     return found
@@ -74,8 +85,10 @@ def learnt(run: Run) -> dict[str, str]:
 
 
 def array(value: Any) -> str:
-    """Write an array on one line, long ones cut in the middle."""
-    text = np.array2string(np.asarray(value), precision=5, separator=", ", threshold=60, suppress_small=True)
+    """Write an array on one line; of a network's layer, its shape and range."""
+    if np.ndim(value) and np.size(value) > LONG:
+        return f"{' × '.join(map(str, np.shape(value)))}, from {np.min(value):.3g} to {np.max(value):.3g}"
+    text = np.array2string(np.asarray(value), precision=5, separator=", ", suppress_small=True)
     return " ".join(text.split())
 
 
@@ -85,9 +98,20 @@ def print_facts(found: Mapping[str, str]) -> None:
     emit(*(f"{name.ljust(width)}  {words}" for name, words in found.items()))
 
 
-def print_fit(run: Run, folder: Path) -> None:
-    """Print what a fit found and where its run is."""
-    print_facts({"model": run.model.name, **facts(run), **learnt(run)})
+def print_fit(run: Run, folder: Path, source: str = "") -> None:
+    """Print what a fit found and where its run is.
+
+    Args:
+        run: the fit.
+        folder: of the run.
+        source: folder of the run of which this is a refit; empty for a fit of its own.
+    """
+    found = facts(run)
+    if source:
+        # A model without parameters holds none, so that nothing else would tell the refit from a fit.
+        held = found.pop("frozen model", "it has no parameters to hold")
+        found = {"refit of": f"{source}, model frozen: {held}", **found}
+    print_facts({"model": run.model.name, **found, **learnt(run)})
     emit(f"\n{folder}")
 
 
@@ -121,7 +145,7 @@ def write_sample(run: Run, size: int, seed: int, path: Path | None) -> None:
     if path is not None and path.suffix == ".npz":
         write_file(path, lambda part: np.savez(part, **drawn))
     else:
-        flat = columns(drawn)
+        flat = columns(drawn, run.model.columns)
         rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
         text = csv_text(rows)
         if path is None:
@@ -145,7 +169,7 @@ def print_diagnosis(run: Run, folder: Path) -> None:
         shown = [name for name in rows[0] if any(row[name] is not None for row in rows)]
         emit(
             head("Posterior (interval: 94 %, equal tails)"),
-            table([{k: row[k] for k in shown} for row in rows], 5),
+            table([{k: row[k] for k in shown} for row in rows], 5, spare=("mcse", "ess_tail", "ess_bulk")),
         )
     emit(head("Replicated data (p: share of replicates above the observed value)"), table(found.checks, 5))
     write_json(folder / "diagnosis.json", asdict(found))
@@ -215,7 +239,7 @@ def print_comparison(
     given = {word: value for word, value in words.items() if value is not None}
     with counter("fits") as count:
         found = compare(chosen, guides=guides, local=locals_ or None, on_row=lambda row: count(), **given)
-    emit(found.text())
+    emit(found.text(console().width))
     found.save(folder)
     drawn = figure(found)
     if drawn is not None:

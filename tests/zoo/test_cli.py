@@ -60,6 +60,7 @@ def test_listing_and_help_start_without_heavy_libraries() -> None:
 
 def test_list_has_every_model_and_filters_leave_some() -> None:
     assert all(name in good("list") for name in zoo.names())
+    assert max(map(len, good("list").splitlines())) <= 100
     with_evidence = good("list", "--exact", "evidence").split()
     assert "height_bayes" in with_evidence
     assert "gmm" not in with_evidence
@@ -87,11 +88,14 @@ def test_a_filter_that_leaves_nothing_says_so(args: tuple[str, ...], words: str)
 def test_show_prints_the_whole_card(name: str) -> None:
     card = zoo.model(name).card
     text = good("show", name)
-    for words in (card.title, *card.references, *card.exact.values(), *card.process.splitlines()):
-        assert words.strip() in text
+    assert all(words in text for words in (card.title, *card.process.splitlines()))
     assert all(f"\n{site.name} " in text for site in card.sites)
     assert all(f"\n{option.name} " in text for option in card.options)
-    assert all(data.licence in text for data in card.datasets)
+    unfolded = " ".join(text.split())
+    for words in (*card.references, *card.exact.values(), *(w for d in card.datasets for w in (d.source, d.licence))):
+        assert " ".join(words.split()) in unfolded
+    written = [line for line in text.splitlines() if not line.startswith("  ")]  # a process is as it was written
+    assert max(map(len, written)) <= 100
 
 
 def test_show_code_prints_both_backends() -> None:
@@ -136,7 +140,16 @@ def test_fitting_a_run_refits_its_frozen_model(finished: Path) -> None:
     text = good("fit", str(finished), "--guide", "full_rank", "--num-steps", "20", "--backend", backend)
     assert text.rstrip().endswith("runs/height_bayes-001")
     assert zoo.load_run(Path("runs/height_bayes-001")).guide == "full_rank"
+    assert f"refit of   {finished}, model frozen: it has no parameters to hold\n" in text
     assert "frozen" in bad("fit", str(finished), "-o", "kappa0=3")
+
+
+def test_a_refit_says_what_it_holds(backends_here: tuple[str, ...]) -> None:
+    first = good("fit", "height", "--num-steps", "5", "--backend", backends_here[-1])
+    assert "refit" not in first
+    before = zoo.load_run(Path("runs/height-001"))
+    text = good("fit", "runs/height-001", "--seed", "1")
+    assert f"refit of        runs/height-001, model frozen: its parameters are held, hash {before.model_hash}\n" in text
 
 
 @pytest.mark.parametrize(
@@ -172,7 +185,7 @@ def test_a_wrong_fit_is_refused_and_nothing_is_written(
     [
         ("x\n1.7\nnan\n", "row"),
         ("x\n", "no rows"),
-        ("x\n1.7\ntall\n", "tall"),
+        ("x\n1.7\ntall\n", "line 3: 'tall'"),
         ("height,weight\n1,2\n", "column"),
     ],
 )
@@ -194,6 +207,22 @@ def test_sample_prints_csv_and_writes_files(finished: Path) -> None:
     assert "exists" in bad("sample", str(finished), "--out", "new.csv")
     assert ".csv or .npz" in bad("sample", str(finished), "--out", "new.txt")
     assert "nowhere" in bad("sample", "nowhere")
+
+
+def test_samples_have_the_names_of_the_columns_that_were_fitted(backends_here: tuple[str, ...]) -> None:
+    rows = np.random.default_rng(0).normal(size=(12, 2))
+    Path("mine.csv").write_text("\n".join(["length cm,width cm", *(f"{a},{b}" for a, b in rows)]))
+    np.savez("mine.npz", x=rows)
+    args = ("--num-steps", "5", "--restarts", "1", "--backend", backends_here[-1])
+    for data, header in (
+        (("--data", "mine.csv"), "length cm,width cm"),
+        ((), "eruptions,waiting"),
+        (("--data", "mine.npz"), "x.0,x.1"),
+    ):
+        folder = good("fit", "gmm", *data, *args).split()[-1]
+        assert good("sample", folder, "-n", "2").splitlines()[0] == header
+    refitted = good("fit", "runs/gmm-001", "--local", "exact", "--num-steps", "5").split()[-1]
+    assert good("sample", refitted, "-n", "2").startswith("length cm,width cm\n")
 
 
 def test_sampled_data_can_be_fitted(finished: Path) -> None:
