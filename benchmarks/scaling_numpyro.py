@@ -1,0 +1,73 @@
+"""The arms of scaling.py in NumPyro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro.infer import SVI, Trace_ELBO
+
+import zoo
+from benchmarks.overhead import initial
+from benchmarks.overhead_numpyro import decoder
+from benchmarks.scaling import BATCH, LATENT, WIDTH
+from zoo.backends.numpyro_program import Program
+from zoo.backends.state import State
+from zoo.schedule import epochs
+
+Made = tuple[Callable[[], Any], int]
+
+
+def ours(local: str) -> Callable[[np.ndarray, int, str], Made]:
+    """The zoo's step with that treatment."""
+
+    def make(x: np.ndarray, steps: int, device: str) -> Made:
+        model = zoo.model("vae", latent=LATENT, hidden=WIDTH).bind({"x": x})
+        options = {"width": WIDTH} if local == "amortized" else {}
+        how = {"local": local, "local_options": options, "encoder": model.card.encoder}
+        program = Program(model.numpyro, {"x": x}, model.options, how, device=device)
+        batches = epochs(len(x), BATCH, steps, 0)
+        table = program.guide.table
+        v = program.coordinates.vector({s.name: s.value for s in [*program.model_params, *program.guide.parameters]})
+        state = [State.at(v, None if table is None else np.zeros(table.shape, np.float32))]
+
+        def run() -> None:
+            state[0], losses, _ = program.learn(state[0], np.full(steps, 1e-3), batches, 0)
+            assert np.isfinite(losses).all()
+
+        return run, len(v) + (table.size if table else 0)
+
+    return make
+
+
+def stock(x: np.ndarray, steps: int, device: str) -> Made:
+    """NumPyro's SVI over the whole table, in a compiled scan."""
+    data = jax.device_put(x, jax.devices(device)[0])
+    m, start = len(x), {k: jnp.asarray(v, "float32") for k, v in initial().items() if k[0] == "d"}
+
+    def model(x: jax.Array) -> None:
+        p = {k: numpyro.param(k, v) for k, v in start.items()}
+        with numpyro.plate("data", m, subsample_size=BATCH) as rows:
+            z = numpyro.sample("z", dist.Normal(jnp.zeros(LATENT), 1.0).to_event(1))
+            numpyro.sample("x", dist.Normal(*decoder(p, z)).to_event(1), obs=x[rows])
+
+    def guide(x: jax.Array) -> None:
+        loc = numpyro.param("loc", jnp.zeros((m, LATENT)))
+        scale = numpyro.param("scale", jnp.ones((m, LATENT)), constraint=dist.constraints.positive)
+        with numpyro.plate("data", m, subsample_size=BATCH) as rows:
+            numpyro.sample("z", dist.Normal(loc[rows], scale[rows]).to_event(1))
+
+    svi = SVI(model, guide, numpyro.optim.Adam(1e-3), Trace_ELBO())
+    held = [svi.init(jax.random.key(0), data)]
+    scan = jax.jit(lambda state, x: jax.lax.scan(lambda s, _: svi.update(s, x), state, length=steps))
+
+    def run() -> None:
+        held[0], losses = scan(held[0], data)
+        losses.block_until_ready()
+
+    return run, sum(int(np.size(v)) for v in svi.get_params(held[0]).values())

@@ -1,0 +1,76 @@
+"""The arms of scaling.py in Pyro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.infer import SVI, Trace_ELBO
+from pyro.optim import Adam
+
+import zoo
+from benchmarks.overhead import initial
+from benchmarks.overhead_pyro import decoder
+from benchmarks.scaling import BATCH, LATENT, WIDTH
+from zoo.backends.pyro_program import Program
+from zoo.backends.state import State
+from zoo.schedule import epochs
+
+Made = tuple[Callable[[], Any], int]
+
+
+def ours(local: str) -> Callable[[np.ndarray, int, str], Made]:
+    """The zoo's step with that treatment."""
+
+    def make(x: np.ndarray, steps: int, device: str) -> Made:
+        model = zoo.model("vae", latent=LATENT, hidden=WIDTH).bind({"x": x})
+        options = {"width": WIDTH} if local == "amortized" else {}
+        how = {"local": local, "local_options": options, "encoder": model.card.encoder}
+        program = Program(model.pyro, {"x": x}, model.options, how, device=device)
+        batches = epochs(len(x), BATCH, steps, 0)
+        table = program.guide.table
+        v = program.coordinates.vector({s.name: s.value for s in [*program.model_params, *program.guide.parameters]})
+        state = [State.at(v, None if table is None else np.zeros(table.shape, np.float32))]
+
+        def run() -> None:
+            state[0], losses, _ = program.learn(state[0], np.full(steps, 1e-3), batches, 0)
+            assert np.isfinite(losses).all()
+
+        return run, len(v) + (table.size if table else 0)
+
+    return make
+
+
+def stock(x: np.ndarray, steps: int, device: str) -> Made:
+    """Pyro's SVI over the whole table; validation off."""
+    data = torch.tensor(x, device=device)
+    m = len(x)
+    start = {k: torch.tensor(v, dtype=torch.float32, device=device) for k, v in initial().items() if k[0] == "d"}
+
+    def model(x: torch.Tensor) -> None:
+        p = {k: pyro.param(k, v) for k, v in start.items()}
+        with pyro.plate("data", m, subsample_size=BATCH, device=device) as rows:
+            z = pyro.sample("z", dist.Normal(torch.zeros(LATENT, device=device), 1.0).to_event(1))
+            pyro.sample("x", dist.Normal(*decoder(p, z)).to_event(1), obs=x[rows])
+
+    def guide(x: torch.Tensor) -> None:
+        loc = pyro.param("loc", lambda: torch.zeros(m, LATENT, device=device))
+        ones = torch.ones(m, LATENT, device=device) if "scale" not in pyro.get_param_store() else None
+        scale = pyro.param("scale", ones, constraint=dist.constraints.positive)
+        with pyro.plate("data", m, subsample_size=BATCH, device=device) as rows:
+            pyro.sample("z", dist.Normal(loc[rows], scale[rows]).to_event(1))
+
+    pyro.clear_param_store()
+    svi = SVI(model, guide, Adam({"lr": 1e-3}), Trace_ELBO())
+
+    def run() -> None:
+        with pyro.validation_enabled(False):
+            for _ in range(steps):
+                svi.step(data)
+
+    run()
+    return run, sum(p.numel() for p in pyro.get_param_store().values())
