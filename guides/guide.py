@@ -71,6 +71,8 @@ def treatments(
 
 def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays that a model is called with, by the names of its arguments."""
+    if not args:
+        return {name: value for name, value in kwargs.items() if getattr(value, "ndim", 0) > 0}
     bound = inspect.signature(model).bind(*args, **kwargs).arguments
     flat = {**bound, **bound.get("kwargs", {})}
     return {name: value for name, value in flat.items() if getattr(value, "ndim", 0) > 0}

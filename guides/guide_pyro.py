@@ -249,10 +249,9 @@ class Guide:
     def _row_terms(
         self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Callable[[Mapping[str, Any]], tuple[Any, Any]]:
-        traced = self.trace(args, kwargs)
 
         def terms(values: Mapping[str, Any]) -> tuple[Any, Any]:
-            given = {**held, **values}
+            given, traced = {**held, **values}, self.trace(args, kwargs)
             return row_log_joint(self.model, args, kwargs, given, traced, self.data_plate)[1:]
 
         return terms

@@ -59,7 +59,7 @@ class LocalGuide(LocalLayout):
             Values by site, of its whole shape, and log q of each row in the latents' own space (B,).
         """
         values, log_q = self.draw_continuous(params, phi, noise)
-        by_row, taken = self.layout.values(phi), self.continuous_noise
+        by_row, taken = self.layout.values(phi) if self.discrete else {}, self.continuous_noise
         for site in self.discrete:
             logits = {"logits": by_row[f"logits.{site.name}"]}
             value, density = categorical.draw(logits, noise[:, taken : taken + site.size])
@@ -74,8 +74,12 @@ class LocalGuide(LocalLayout):
             return {}, jnp.zeros(len(phi))
         shared = {p.name.removeprefix(PREFIX): params[p.name] for p in self.shared}
         v, log_q = self._draw({**shared, **self.layout.values(phi)}, noise[:, : self.continuous_noise])
-        log_q = log_q - self.latents.log_jacobian(v) if self.family.jacobian else log_q
-        return {name: self._placed(name, value) for name, value in self.latents.values(v).items()}, log_q
+        values = {}
+        for name, (value, log_jacobian) in self.latents.constrain(v).items():
+            values[name] = self._placed(name, value)
+            if self.family.jacobian:
+                log_q = log_q - log_jacobian.reshape(len(phi), -1).sum(-1)
+        return values, log_q
 
     def _placed(self, name: str, value: Array) -> Array:
         return jnp.moveaxis(value, 0, self.axes[name])

@@ -75,9 +75,17 @@ def test_all_commands_are_shown() -> None:
 
 
 def test_every_guide_has_its_row() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", SECTIONS["Which guide?"], re.MULTILINE)
-    assert sorted(rows) == guides.names()
-    assert all(family(name).summary for name in rows)
+    families, treatments = (
+        [
+            name
+            for line in part.splitlines()
+            for name in re.findall(r"`(\w+)`", line.split("|")[1] if "|" in line else "")
+        ]
+        for part in SECTIONS["Which guide?"].split("`local=`", 1)
+    )
+    assert sorted(families) == guides.names()
+    assert sorted(treatments) == guides.local_names()
+    assert all(family(name).summary for name in families)
 
 
 def test_every_extra_is_one_of_the_projects() -> None:

@@ -114,8 +114,16 @@ def _arrays(lib: SimpleNamespace, *trees: dict) -> list[dict]:
     return [{k: lib.array(v) for k, v in tree.items()} for tree in trees]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("local", TREATMENTS)
+# Each treatment and each family at least once; the rest of the grid takes minutes to compile.
+SHORT = [(local, "full_rank") for local in TREATMENTS] + [("per_datapoint", family) for family in FAMILIES]
+GRID = [
+    pytest.param(local, family, marks=[] if (local, family) in SHORT else pytest.mark.long)
+    for local in TREATMENTS
+    for family in FAMILIES
+]
+
+
+@pytest.mark.parametrize(("local", "family"), GRID)
 @pytest.mark.needs("pyro", "numpyro")
 def test_the_same_noise_gives_the_same_loss_and_gradient_in_both_backends(local, family, lib_named, rows):
     from zoo import backends

@@ -79,7 +79,7 @@ def ais(
         taken = torch.rand(len(ratio), dtype=ratio.dtype) < ratio
         return torch.where(taken[:, None], place, noise), ratio.reshape(num_chains, -1).mean(0)
 
-    reseed(seed, 0)
+    reseed(program.device, seed, 0)
     noise = torch.randn(len(lines), program.guide.rows.noise_size)
     total, given, used, rates = torch.zeros(len(lines)), program.tensor(steps), [], []
     step = given[0]

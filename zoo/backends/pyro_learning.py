@@ -32,11 +32,11 @@ class Learning(Bound):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Return the loss, its gradient by v, and the rows' lines after their steps."""
         for visit in range(self._row_steps - 1):
-            reseed(*seeds, visit + 1)
+            reseed(self.device, *seeds, visit + 1)
             phi = rows_pyro.phi(lines).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self._loss(v, phi, batch), phi)
             lines = rows_pyro.step(lines, gradient, rate)
-        reseed(*seeds)
+        reseed(self.device, *seeds)
         v = v.detach().requires_grad_()
         if lines is None:
             loss = self._loss(v, None, batch)
@@ -107,7 +107,7 @@ class Learning(Bound):
         """
         held, rows, at = self.arrays(values), self.arrays(data), self.tensor(lines)
         for i, rate in enumerate(rates):
-            reseed(seed, i)
+            reseed(self.device, seed, i)
             phi = rows_pyro.phi(at).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(-self._row_bound(held, rows, phi).sum(), phi)
             at = rows_pyro.step(at, gradient, float(rate))
@@ -148,7 +148,7 @@ class Learning(Bound):
         batch = self.data if at is None else {name: x[at] for name, x in self.data.items()}
         lines = None if state.table is None else rows_pyro.gather(self.tensor(state.table), at)
         values = self.held(v, None if lines is None else rows_pyro.phi(lines))
-        reseed(seed, state.count)
+        reseed(self.device, seed, state.count)
         nodes = trace(Hold(values)(self.guide)).get_trace(**batch, **self.options).nodes
         drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled)}
         checks: dict[str, Any] = {**values, **drawn}

@@ -56,7 +56,7 @@ def polish(
     held, rows = program.arrays(values), program.arrays(many)
     lines = program.tensor(np.pad(phi, ((0, 0), (0, 2 * phi.shape[1] + 1))))
     for i, rate in enumerate(rates):
-        reseed(seed, i)
+        reseed(program.device, seed, i)
         at = rows_pyro.phi(lines).detach().requires_grad_()
         noise = balanced(torch.randn(num_pairs, len(at), program.guide.rows.noise_size))
         weigh = log_weights(program, held, rows, at.repeat(2 * num_pairs, 1))

@@ -1,0 +1,98 @@
+"""What a run with numbers for each row says of rows: training rows, new rows, another backend."""
+
+import numpy as np
+import pytest
+
+import zoo
+
+STEPS = 600
+
+
+@pytest.mark.parametrize("local", ["per_datapoint", "amortized", "semi_amortized", "constant", "exact"])
+def test_a_run_answers_for_old_and_new_rows(local, backend):
+    run = zoo.fit("ppca", backend=backend, local=local, num_steps=20)
+    old, new = run.data["x"], run.data["x"][:4] + 0.1
+    assert run.represent().shape == (len(old), 2)
+    assert run.reconstruct(new).shape == new.shape
+    assert run.sample(3)["x"].shape == (3, 4)
+    assert run.posterior(new).draw(5).shape == (5, 4, 2)
+    assert run.log_likelihood(new).method == "exact"
+    assert np.isfinite(run.elbo(new).value)
+    assert run.elbo().value < run.evidence().value + 3 * run.elbo().error + 1e-3
+
+
+def test_the_exact_treatments_elbo_is_the_evidence_whatever_is_drawn(backend):
+    run = zoo.fit("ppca", backend=backend, local="exact", num_steps=20, dtype="float64")
+    bound = run.elbo(num_draws=5)
+    assert bound.value == pytest.approx(run.evidence().value, rel=1e-9)
+    assert bound.error < 1e-9
+
+
+def test_new_rows_come_to_the_same_numbers_as_old_ones(backend):
+    """φ fitted to copies of training rows, on a frozen model, against the closed-form mean field, in nats a row."""
+    run = zoo.fit("ppca", backend=backend, local="exact", num_steps=STEPS).refit(
+        local="per_datapoint", num_steps=1, backend=backend
+    )
+    rows = run.data["x"][:10]
+    gap = run.model.exact.mean_field_gap(run.model_params)
+    best = run.log_likelihood(rows).value - gap
+    found = run.elbo(rows, num_draws=2000)
+    # The stopping rule leaves 1e-3 nats a row and what the 64 judging draws cannot tell apart.
+    assert found.value / 10 == pytest.approx(best.mean(), abs=0.03 + 4 * found.error / 10)
+
+
+@pytest.mark.needs("pyro", "numpyro")
+@pytest.mark.parametrize("local", ["per_datapoint", "amortized", "semi_amortized"])
+def test_a_run_of_one_backend_opens_in_the_other(local, tmp_path):
+    """Same parameters, same noise: the same ELBO to 1e-9 of its size in double precision."""
+    run = zoo.fit("vae", local=local, num_steps=3, hidden=8, latent=2, dtype="float64", data=digits())
+    here = run.elbo(num_draws=3).value
+    there = zoo.load_run(run.save(tmp_path / "run"), backend="pyro")
+    assert there.elbo(num_draws=3).value == pytest.approx(here, rel=1e-9)
+    assert there.represent().shape == (40, 2)
+
+
+def digits() -> np.ndarray:
+    return zoo.model("vae").data()["x"][:40]
+
+
+def test_a_batch_moves_the_rows_it_visits_and_no_others(backend):
+    run = zoo.fit("ppca", backend=backend, local="per_datapoint", batch_size=10, num_steps=2)
+    table = run.state.table
+    visited = table[:, -1] > 0
+    assert visited.sum() == 20
+    assert (run.params["local.phi"][~visited] == 0).all()
+    assert (run.params["local.phi"][visited] != 0).any(-1).all()
+
+
+def test_row_steps_are_counted_by_row(backend):
+    run = zoo.fit(
+        "ppca", backend=backend, local="per_datapoint", batch_size=10, num_steps=2, local_options={"row_steps": 5}
+    )
+    assert set(run.state.table[:, -1]) == {0.0, 5.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"local": "marginal"}, "does not take local='marginal'"),
+        ({"local_guide": "flwo"}, "did you mean 'flow'"),
+        ({"local_guide": "delta"}, "refit a run with it"),
+        ({"local_options": {"depht": 2}}, "did you mean 'depth'"),
+        ({"local_options": {"activation": "gelu"}}, "activation 'gelu'"),
+        ({"local": "exact", "local_guide": "flow"}, "has no effect"),
+        ({"local": "constant", "local_options": {"depth": 2}}, "local option 'depth'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(words, message, backend):
+    with pytest.raises(zoo.UserError, match=message) as error:
+        zoo.fit("ppca", backend=backend, num_steps=1, **words)
+    assert "\n" not in str(error.value)
+
+
+def test_chains_draw_a_rows_latents_with_the_others(backend):
+    """The posterior mean of theta against its closed form, up to 5 Monte Carlo errors of 200 draws."""
+    run = zoo.fit("hierarchical_normal", backend=backend, method="nuts", num_chains=1, num_warmup=100, num_draws=200)
+    exact = run.model.exact.posterior(run.data, **run.model.options)["theta"]
+    assert run.draws["z"].shape == (1, 200, 6)
+    assert run.draws["theta"].mean() == pytest.approx(float(exact["mean"]), abs=5 * float(exact["sd"]) / 50**0.5)
