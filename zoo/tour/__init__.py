@@ -12,20 +12,29 @@ from zoo import backends
 from zoo.errors import UserError
 from zoo.report.page import Block, Page, Tabled, write
 from zoo.report.tables import Column, Table
-from zoo.tour import gmm, gmm_bayes, height, height_bayes
+from zoo.tour import amortization, gmm, gmm_bayes, height, height_bayes, ppca, vae
 from zoo.tour.common import TITLES
 from zoo.tour.fits import Fit, installed, learn
 
-CHAPTERS = {"height": height, "height_bayes": height_bayes, "gmm": gmm, "gmm_bayes": gmm_bayes}
+CHAPTERS = {
+    "height": height,
+    "height_bayes": height_bayes,
+    "gmm": gmm,
+    "gmm_bayes": gmm_bayes,
+    "ppca": ppca,
+    "vae": vae,
+    "amortization": amortization,
+}
 LEAD = (
-    "Four models of a course on generative models, each written twice, in Pyro and in NumPyro, with the "
-    "same sites "
-    "and the same log density. Here both are learnt on real data. Where the exact answer is known it "
-    "stands beside "
-    "what was learnt; where it is not, the guides stand beside each other.\n\n"
-    "Every number was computed when this page was made. Densities and objectives are in nats, errors are "
-    "one Monte "
+    "Models of a course on generative models, each written twice, in Pyro and in NumPyro, with the same sites and the "
+    "same log density. Here both are learnt on real data. Where the exact answer is known it stands beside what was "
+    "learnt; where it is not, the guides stand beside each other.\n\n"
+    "Every number was computed when this page was made. Densities and objectives are in nats, errors are one Monte "
     "Carlo standard error."
+)
+QUICK = (
+    "This is the quick tour: fewer steps and draws, so that its numbers are rougher than those of the whole one, and "
+    "the local treatments in one backend alone."
 )
 
 
@@ -61,7 +70,7 @@ def tour(
     ]
     page = Page(
         "A zoo of generative models",
-        LEAD,
+        f"{LEAD}\n\n{QUICK}" if quick else LEAD,
         [c.section for c in chapters],
         _glance([row for c in chapters for row in c.glance]),
         _made_by(fits, quick, time.monotonic() - began),

@@ -135,10 +135,15 @@ def kept(blocks: Sequence[Block | Columns]) -> list[Block | Columns]:
     return found
 
 
-def guide_table(fits: Sequence[Fit], caption: str = "") -> Tabled:
+def guide_table(fits: Sequence[Fit], caption: str = "", footnote: str = "") -> Tabled:
     """Return every guide in every backend, a fit a row; a fit that failed says why.
 
     Seconds are those of compiling, where there is any, and of learning.
+
+    Args:
+        fits: of one data set.
+        caption: above the table.
+        footnote: what else is to be said below it.
     """
     rows: list[dict[str, Any]] = []
     for f in sorted((f for f in fits if f.task.method != "nuts"), key=order):
@@ -164,7 +169,7 @@ def guide_table(fits: Sequence[Fit], caption: str = "") -> Tabled:
     shown = [c for c in columns if c.head or any(row.get(c.key) is not None for row in rows)]
     notes = dict.fromkeys(str(f.row["gap_note"]) for f in fits if f.row.get("gap_note"))
     failed = [f"{f.task.method} in {TITLES[f.task.backend]} failed: {f.error}." for f in fits if f.error]
-    note = " ".join([READING, *(f"The gap {n}." for n in notes), *failed])
+    note = " ".join([READING, *([footnote] if footnote else []), *(f"The gap {n}." for n in notes), *failed])
     return Tabled(Table(shown, rows, caption, note=note))
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from zoo import backends, catalogue
 from zoo.compare.cells import NUMBERS, measure
 from zoo.compare.reference import find
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.run import Run
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,6 +33,9 @@ class Task:
         options: of the model.
         data: a named data set; None is the card's first.
         summarised: whether ArviZ's summary of its draws is wanted.
+        rows: learn from the first so many rows alone; None for all.
+        ask: what else the page needs of the run, a function of a module, to be called where the fit was made. The
+            usual numbers are then not computed.
     """
 
     chapter: str
@@ -38,6 +44,8 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)
     data: str | None = None
     summarised: bool = False
+    rows: int | None = None
+    ask: Callable[[Run], Mapping[str, Any]] | None = None
 
     @property
     def method(self) -> str:
@@ -52,7 +60,7 @@ class Task:
     @property
     def weight(self) -> int:
         """How long it takes, as a rank: the longest begin first, so that no core waits at the end."""
-        slow = {"nuts": 4, "flow": 3}.get(self.method, 0)
+        slow = {"nuts": 4, "flow": 3}.get(self.method, 5 if self.ask else 0)
         return slow + (2 if self.backend == "pyro" else 0) + ("gmm" in self.model)
 
     def __str__(self) -> str:
@@ -72,6 +80,7 @@ class Fit:
         draws: global latent to draws with labels aligned, (draw, *shape).
         summary: ArviZ's summary, a row a scalar.
         log_likelihood: of the training data at the learnt parameters, in nats; None with global latents.
+        found: what the task asked for.
     """
 
     task: Task
@@ -82,6 +91,7 @@ class Fit:
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
     summary: Sequence[Mapping[str, Any]] = ()
     log_likelihood: float | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 def installed() -> list[str]:
@@ -138,7 +148,10 @@ def run(task: Task, beside_others: bool = False) -> Fit:
     try:
         model = catalogue.model(task.model, **task.options)
         data = catalogue.load_data(model, task.data)
+        data = {name: values[: task.rows] for name, values in data.items()}
         made = fit(model, data=data, seed=0, **task.words)
+        if task.ask is not None:
+            return Fit(task, values=-np.asarray(made.losses, float), params=made.params, found=task.ask(made))
         draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in made.relabelled.items()}
         return Fit(
             task,

@@ -11,7 +11,7 @@ import pytest
 import zoo.tour
 from zoo import catalogue
 from zoo.errors import UserError
-from zoo.tour import common, fits, gmm, gmm_bayes, height, height_bayes
+from zoo.tour import amortization, common, fits, gmm, gmm_bayes, height, height_bayes, ppca, vae
 from zoo.tour.fits import Fit, Task, pick, run
 
 STEPS = np.arange(400)
@@ -19,6 +19,8 @@ STEPS = np.arange(400)
 
 def pretend(task: Task) -> Fit:
     """Return what a perfect fit would leave, from exact answers and a seed."""
+    if task.ask is not None:
+        return asked(task)
     model = catalogue.model(task.model, **task.options)
     data = catalogue.load_data(model, task.data)
     model = model.bind(data)
@@ -52,6 +54,33 @@ def _learnt(task: Task, params: dict[str, np.ndarray], model: Any, data: dict[st
     return Fit(task, row={}, values=total - 50 * np.exp(-STEPS / 30), params=params, log_likelihood=total)
 
 
+def asked(task: Task) -> Fit:
+    """Return what a fit would leave that was asked for more, from a seed."""
+    rng, backend = np.random.default_rng(0), getattr(task.ask, "keywords", {}).get("backend", task.backend)
+    values, params = 13 - 50 * np.exp(-STEPS / 30), {}
+    found: dict[str, Any]
+    if task.chapter == "ppca":
+        params = ppca.exact.fit(catalogue.model("ppca").data()) or {}
+        found = {"log_likelihood": -404.963, "elbo": (-405.0, 0.01), "codes": rng.normal(size=(150, 2))}
+        found["gaps"] = {a: (0.01 * a, 0.001) for a in ppca.ANGLES}
+    elif task.chapter == "vae":
+        worth = {"log_likelihood": 45.6, "elbo": (44.1, 0.01), "reconstruction": 48.0, "kl": 3.9}
+        pixels = {"means": vae.SAMPLES, "draws": vae.SAMPLES, "rows": vae.SHOWN, "reconstructions": vae.SHOWN}
+        pixels |= {"all reconstructions": 30, "walk": 81}
+        found = {"codes": rng.normal(size=(vae.ROWS, 2))}
+        found |= {name: rng.random((n, 64)) for name, n in pixels.items()}
+        found |= {"numbers": dict.fromkeys(amortization.KINDS, worth), "opened": ("pyro", 61234.5, 61234.25)}
+    elif task.model == "binary_latent":
+        variance = {"disarm": 0.3, "score": 1.1, "score_plain": 1650.0}
+        found = {"backend": backend, "variance": variance, "square": 0.02, "draws": 300}
+    else:
+        gap = {"elbo": 44.5, "error": 0.01, "gap": 1.234}
+        names = ("constant", "amortized", "per_datapoint")
+        rows = [{"local": n, "num_parameters": 4} | dict.fromkeys(amortization.KINDS, gap) for n in names]
+        found = {"backend": backend, "hash": "0123", "count": 64, "rows": rows}
+    return Fit(task, values=values, params=params, found=found)
+
+
 @pytest.fixture(autouse=True)
 def _few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gmm, "STARTS", 1)
@@ -83,14 +112,42 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
         "not to be trusted",
         "log 2! = 0.693",
         "no ELBO",
+        "−404.963",
+        "Learnt in NumPyro and opened in Pyro",
+        "1650 (5500)",
     ):
         assert words in html
-    assert html.count('class="plates"') == 4
-    assert html.count('class="figure"') >= 17
+    assert html.count('class="plates"') == 6
+    assert html.count('class="figure"') >= 35
     assert html.count("ArviZ&#39;s summary") == 2
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()
     assert len(html) < 5_000_000
-    assert not re.search(r'(?:src|href)="(?!#)', html)
+    assert not re.search(r'(?:src|href)="(?!#|data:image/png;base64,)', html)
+
+
+def test_what_was_shortened_is_said_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    fewer = "instead of the model's own 3,000, to keep the tour short"
+    for quick, steps in ((False, "1,000"), (True, "500")):
+        chapter = gmm_bayes.chapter([pretend(t) for t in gmm_bayes.tasks(quick)])
+        beside = [words for block in chapter.section.blocks for words in said(block) if fewer in words]
+        assert len(beside) == 6  # two pairs of curves, and a figure and a table for each set of rows
+        assert all(f"takes {steps} steps here" in words for words in beside)
+
+    monkeypatch.setattr(gmm, "SIZES", (1, 2, 3, 4))
+    monkeypatch.setattr(gmm, "installed", lambda: ["numpyro", "pyro"])
+    chapter = gmm.chapter([pretend(t) for t in gmm.tasks(quick=True)])
+    beside = [words for block in chapter.section.blocks for words in said(block) if "Pyro learns K ≤ 3 only" in words]
+    assert len(beside) == 2
+    monkeypatch.setattr(gmm, "installed", lambda: ["numpyro"])
+    assert gmm.footnote() == ""
+
+
+def said(block: Any) -> list[str]:
+    """Return the captions and notes of a block."""
+    inner = [*getattr(block, "left", ()), *getattr(block, "right", ())]
+    panels = [panel.caption for panel in getattr(block, "panels", ())]
+    notes = [block.table.note] if hasattr(block, "table") else []
+    return [*panels, *notes, *(words for b in inner for words in said(b))]
 
 
 def test_failed_fits_are_said_and_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,13 +161,13 @@ def test_failed_fits_are_said_and_escaped(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_page_survives_that_every_fit_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     html = page(monkeypatch, tmp_path, ["all"])
     assert html.count("no &lt;luck&gt;") > 10
-    assert html.count("<section id=") == 4
+    assert html.count("<section id=") == len(zoo.tour.CHAPTERS)
 
 
 @pytest.mark.parametrize("alone", ["pyro", "numpyro"])
 def test_one_backend_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: str) -> None:
     here = [alone]
-    for module in (zoo.tour, fits, common, height, height_bayes, gmm, gmm_bayes):
+    for module in (zoo.tour, fits, common, height, height_bayes, gmm, gmm_bayes, ppca, vae, amortization):
         if hasattr(module, "installed"):
             monkeypatch.setattr(module, "installed", lambda: here)
     html = page(monkeypatch, tmp_path)

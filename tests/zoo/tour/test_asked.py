@@ -1,0 +1,93 @@
+"""What the chapters of local latents ask of a run, of small fits in each backend."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo.tour
+from zoo.tour import amortization, ppca, vae
+from zoo.tour.fits import Fit, Task, run
+
+BACKENDS = ("numpyro", "pyro")
+
+
+def small(task: Task, **changes: Any) -> Fit:
+    """Return what a short fit of a task leaves."""
+    words = {**task.words, "num_steps": 20}
+    return run(Task(task.chapter, task.model, words, task.options, rows=task.rows, **({"ask": task.ask} | changes)))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_autoencoder_leaves_what_its_chapter_shows(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vae, "SOME", 3)
+    monkeypatch.setattr(vae, "SAMPLES", 30)
+    fit = small(next(t for t in vae.tasks(quick=True) if t.backend == backend))
+    assert fit.error is None
+    assert fit.found["codes"].shape == (vae.ROWS, 2)
+    assert fit.found["walk"].shape == (81, 64)
+    numbers = fit.found["numbers"]["held out"]
+    assert numbers["reconstruction"] - numbers["kl"] == pytest.approx(numbers["elbo"][0], rel=1e-4)
+    assert numbers["log_likelihood"] > numbers["elbo"][0] - 5 * numbers["elbo"][1]
+    other, there, here = fit.found["opened"]
+    assert other in BACKENDS
+    assert other != backend
+    assert there == pytest.approx(here, rel=1e-5)
+    assert len(vae.chapter([fit]).section.blocks) > 10
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_turned_code_loses_what_the_closed_form_says(backend: str) -> None:
+    task = next(t for t in ppca.tasks(quick=True) if t.backend == backend and t.ask is not ppca.learnt)
+    fit = small(task, ask=partial(ppca.turned, angles=(30,)))
+    assert fit.error is None
+    best = ppca.exact.fit(ppca.catalogue.model("ppca").data())
+    assert best is not None
+    gap, error = fit.found["gaps"][30]
+    assert gap == pytest.approx(ppca.exact.mean_field_gap(ppca.turn(best, 30)), abs=0.02 + 4 * error)
+
+
+def test_turning_changes_no_density() -> None:
+    values = ppca.exact.fit(ppca.catalogue.model("ppca").data())
+    assert values is not None
+    assert ppca.exact.covariance(ppca.turn(values, 33)) == pytest.approx(ppca.exact.covariance(values))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_estimators_of_a_gradient_differ_in_variance(backend: str) -> None:
+    task = next(t for t in amortization.tasks(quick=True) if t.model == "binary_latent" and t.backend == backend)
+    fit = small(task, ask=partial(amortization.variances, draws=20))
+    assert fit.error is None
+    v = fit.found["variance"]
+    assert 0 < v["disarm"] < v["score"] < v["score_plain"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_mixture_served_by_its_posterior_loses_nothing(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(amortization, "SOME", 12)
+    task = next(t for t in amortization.tasks(quick=False) if t.model == "gmm")
+    fit = small(task, ask=partial(amortization.mixture, backend=backend))
+    assert fit.error is None
+    gaps = {r["local"]: r["held out"]["gap"] for r in fit.found["rows"]}
+    assert gaps["exact"] == pytest.approx(0, abs=1e-5)
+    assert gaps["per_datapoint"] == pytest.approx(0, abs=5e-3)
+    assert gaps["constant"] > 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_guide_for_every_row_loses_least(backend: str) -> None:
+    task = next(t for t in amortization.tasks(quick=True) if t.model == "vae")
+    fit = run(Task(task.chapter, "vae", task.words, task.options, rows=task.rows,
+                   ask=partial(amortization.treatments, backend=backend, rows=8, families=False)))  # fmt: skip
+    assert fit.error is None
+    for kind in amortization.KINDS:
+        gaps = {r["local"]: r[kind]["gap"] for r in fit.found["rows"]}
+        assert gaps["constant"] > gaps["amortized"] > gaps["per_datapoint"] > -0.05
+        assert np.isfinite(list(gaps.values())).all()
+
+
+def test_every_chapter_has_tasks() -> None:
+    for name, chapter in zoo.tour.CHAPTERS.items():
+        assert {t.chapter for t in chapter.tasks(quick=True)} == {name}
