@@ -32,9 +32,10 @@ STORY = (
     "all rows; `amortized` computes φᵢ = f(xᵢ) by an encoder; `semi_amortized` takes the same encoder and goes on by "
     "ten gradient steps for each row; `per_datapoint` climbs each row's own ELBO until nothing is gained, at a cost "
     "for every new row.\n\n"
-    "What is lost, log p(x) − ELBO, has two parts. The approximation gap is what the best member of the family loses, "
-    "and `per_datapoint` has nothing else. The amortization gap is what the treatment loses beside it. With "
-    "`full_rank` the family may be tilted, and its approximation gap is smaller.\n\n"
+    "What is lost, log p(x) − ELBO, has two parts. The approximation gap is what the best member of the family loses; "
+    "`per_datapoint` comes near to it, but for rows whose climb from the prior ends on a lower peak. The amortization "
+    "gap is what the treatment loses beside it. With `full_rank` the family may be tilted, and its approximation gap "
+    "is smaller.\n\n"
     "In a mixture of Gaussians the family holds the posterior itself, since z is one of two categories: the "
     "approximation gap is 0, and all that is lost is amortization."
 )
