@@ -15,6 +15,7 @@ from zoo.errors import UserError
 from zoo.estimators import Estimate
 
 if TYPE_CHECKING:
+    from zoo.fitted import Fitted
     from zoo.run import Run
 
 MANY, FEW = 1000, 100  # draws of an estimate: of global latents, and of every row's local ones
@@ -43,7 +44,7 @@ class Elbo:
 
 
 def evaluate(
-    run: Run,
+    run: Fitted,
     num_draws: int,
     name: str,
     seed: int,

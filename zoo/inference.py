@@ -215,10 +215,7 @@ def starting_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:
     """Return v at a start: the model's params there, the guide's initial ones, its location there."""
     program = run.program
     values = {p.name: p.value for p in program.guide.parameters}
-    values |= {
-        p.name: np.broadcast_to(starts[p.name].value if p.name in starts else p.value, p.shape)
-        for p in program.model_params
-    }
+    values |= {p.name: np.broadcast_to(starts[p.name].value, p.shape) for p in program.model_params}
     if run.latents:
         values["globals.loc"] = latent_point(run, starts)
     return program.coordinates.vector(values)

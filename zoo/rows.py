@@ -13,6 +13,7 @@ from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
 from zoo.schedule import cosine
 
 if TYPE_CHECKING:
+    from zoo.fitted import Fitted
     from zoo.run import Run
 
 Data = dict[str, np.ndarray]
@@ -24,11 +25,12 @@ STANDARD_ERRORS = 1.0  # a round that gains less than this many of them, and LEA
 LEAST = 1e-3  # nats a row
 
 
-def fit_phi(run: Run, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarray:
+def fit_phi(run: Fitted, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarray:
     """Climb each row's own ELBO over its φ, the rest of the run held, until a round gains nothing.
 
     After each round of 200 steps every row keeps the better of its old and its new φ, by the same 64 draws. It stops
-    when the mean gain is below 1e-3 nats a row and below its standard error, and after 15 rounds at most.
+    when the mean gain is below 1e-3 nats a row or, from the second round on, below its standard error, and after 15
+    rounds at most.
 
     Args:
         run: a fitted run whose local latents have numbers of their own.
@@ -53,17 +55,17 @@ def fit_phi(run: Run, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarra
     return best
 
 
-def _worth(run: Run, data: Data, phi: np.ndarray, seed: int) -> np.ndarray:
+def _worth(run: Fitted, data: Data, phi: np.ndarray, seed: int) -> np.ndarray:
     bounds = evaluate(run, JUDGES, "judge", seed, data=data, phi=phi).bounds.mean(0)
     return np.where(np.isfinite(bounds), bounds, -np.inf)
 
 
-def prior_phi(run: Run, count: int) -> np.ndarray:
+def prior_phi(run: Fitted, count: int) -> np.ndarray:
     """Return φ at the latents' start for that many rows (n, size): the prior, for the zoo's models."""
     return np.zeros((count, run.program.guide.rows.phi_size))
 
 
-def params_for(run: Run, data: Data, phi: np.ndarray | None) -> dict[str, np.ndarray]:
+def params_for(run: Fitted, data: Data, phi: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return the params with φ of these rows: given, the training rows' own, or fitted."""
     if run.program.guide.table is None:
         return run.params
@@ -74,14 +76,9 @@ def params_for(run: Run, data: Data, phi: np.ndarray | None) -> dict[str, np.nda
         if key not in run.fitted:
             # The arrays are kept beside what they led to, so that their identity stays theirs.
             start = prior_phi(run, len(next(iter(data.values()))))
-            run.fitted[key] = (data, fit_phi_from(run, data, start))
+            run.fitted[key] = (data, fit_phi(run, data, start, run.seed))
         phi = run.fitted[key][1]
     return {**run.params, PHI: phi}
-
-
-def fit_phi_from(run: Run, data: Data, start: np.ndarray) -> np.ndarray:
-    """Return `fit_phi` with the run's seed."""
-    return fit_phi(run, data, start, run.seed)
 
 
 def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPosterior:

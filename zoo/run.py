@@ -2,186 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guides.errors import GuideError
-from guides.families import family, generator
+from guides.families import generator
 from guides.guide import GUIDE_PARAMS
-from guides.start import Start
-from zoo import backends, bounds, estimators, rows
-from zoo.backends.state import Chains, Evaluation, State, Values
-from zoo.card import ROW, Site
-from zoo.catalogue import Data, Model, load_data
+from zoo import bounds, estimators, rows
+from zoo.backends.state import Values
+from zoo.card import ROW
+from zoo.catalogue import Data, load_data
 from zoo.errors import UserError
 from zoo.estimators import Estimate
-from zoo.labels import mode_note, relabel
+from zoo.fitted import Fitted
+from zoo.labels import mode_note
 from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
-from zoo.request import NO_GLOBALS, Request
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    pass
 
 
-class Run:
-    """A fitted model: its parameters, its draws, and the answers that rest on them.
-
-    Args:
-        model: bound to the data.
-        data: arrays by name.
-        request: what was asked, with every default filled in.
-        starts: where learning started, by site.
-        frozen: parameters of the model that were held.
-    """
-
-    def __init__(self, model: Model, data: Data, request: Request, starts: Mapping[str, Start], frozen: Values) -> None:
-        self.model, self.data, self.request = model, data, request
-        self.starts, self.frozen = dict(starts), dict(frozen)
-        self.params: Values = {}
-        self.losses = np.zeros(0)
-        self.state: State | None = None
-        self.chains: Chains | None = None
-        self.seconds: dict[str, float] = {}
-        self.status = "complete"
-        self.fitted: dict[Any, Any] = {}
-        self.versions = {**_versions(), **backends.get(request.backend).versions()}
-
-    def __repr__(self) -> str:
-        words = f"{self.method}, {self.backend}, {self.guide or 'chains'}, seed {self.seed}"
-        return f"<Run of {self.model.name}: {words}, {self.status}>"
-
-    @property
-    def backend(self) -> str:
-        """Name of the backend."""
-        return self.request.backend
-
-    @property
-    def method(self) -> str:
-        """How it was made: "svi" or "nuts"."""
-        return self.request.method
-
-    @property
-    def guide(self) -> str:
-        """Family of the global latents; "no globals" where there are none, "nuts" for chains."""
-        return self.request.guide or "nuts"
-
-    @property
-    def local(self) -> str | None:
-        """Treatment of the local latents."""
-        return self.request.local
-
-    @property
-    def seed(self) -> int:
-        """Seed of everything random."""
-        return self.request.seed
-
-    @property
-    def latents(self) -> list[Site]:
-        """The latents that the guide or the chains draw together, from the card: the global ones; all for chains."""
-        active = self.model.card.active_sites(self.model.options)
-        chains = self.method == "nuts"
-        return [s for s in active if s.kind == "latent" and (not s.local or (chains and not s.discrete))]
-
-    @property
-    def summable(self) -> bool:
-        """Whether every local latent is discrete and has few values, so that log p(x) is a finite sum."""
-        guide = self.program.guide
-        return guide.rows is None or guide.rows.enumerated
-
-    @property
-    def num_parameters(self) -> int:
-        """How many free numbers the model's learnt params and the guide have; 0 for chains."""
-        if self.method != "svi":
-            return 0
-        size = self.program.guide.coordinates.size
-        curvature = size * (size + 1) // 2 if self.guide == "laplace" else 0
-        table = self.program.guide.table
-        return int(self.program.coordinates.size) + curvature + (table.size if table else 0)
-
-    @cached_property
-    def program(self) -> Any:
-        """The model with its guide and data in the run's backend, built on first use."""
-        asked, card = self.request, self.model.card
-        plain = asked.guide in {None, NO_GLOBALS}
-        how = {
-            "name": "mean_field" if plain else asked.guide,
-            "local": asked.local or "marginal",
-            "local_guide": asked.local_guide if asked.local_guide not in {None, "categorical"} else "mean_field",
-            "local_options": asked.local_options,
-            "encoder": card.encoder or None,
-            "exact": self.model.exact_draw(asked.backend) if asked.local == "exact" else None,
-            "starts": self.starts,
-            "seed": asked.seed,
-            "options": asked.guide_options,
-            "joint": asked.method == "nuts",
-        }
-        try:
-            return backends.get(asked.backend).Program(
-                self.model.function(asked.backend),
-                self.data,
-                self.model.options,
-                how,
-                frozen=self.frozen,
-                num_particles=asked.num_particles or 1,
-                dtype=asked.dtype,
-                device=asked.device,
-            )
-        except GuideError as error:
-            raise UserError(f"{self.model.name}: {error}") from None
-
-    # --- draws -----------------------------------------------------------------------------------------
-
-    @cached_property
-    def _evaluation(self) -> Evaluation:
-        return bounds.evaluate(self, self.request.num_draws, "draws", self.seed)
-
-    @cached_property
-    def draws(self) -> Values:
-        """Draws of the global latents as they came (chain, draw, *shape); a guide's are one chain."""
-        if self.chains is not None:
-            return self.chains.draws
-        return {name: values[None] for name, values in self._evaluation.values.items()}
-
-    @cached_property
-    def _labels(self) -> tuple[Values, np.ndarray | None]:
-        card = self.model.card
-        if not card.exchangeable or card.label_site not in self.draws:
-            return self.draws, None
-        dims = {s.name: s.shape for s in self.latents}
-        return relabel(self.draws, dims, card.exchangeable, card.label_site)
-
-    @property
-    def relabelled(self) -> Values:
-        """Draws with the labels of exchangeable components aligned (chain, draw, *shape)."""
-        return self._labels[0]
-
-    @property
-    def flat(self) -> Values:
-        """Draws as they came, chains end to end (S, *shape)."""
-        return {name: v.reshape(-1, *v.shape[2:]) for name, v in self.draws.items()}
-
-    @cached_property
-    def sample_stats(self) -> Values:
-        """Statistics of each draw (chain, draw): lp; for guides lq; for chains NUTS's own."""
-        if self.chains is not None:
-            return self.chains.stats
-        if not self.latents:
-            return {}
-        found = {"lp": self._evaluation.log_joint[None]}
-        return {**found, "lq": self._evaluation.log_q[None]} if self.has_elbo else found
+class Run(Fitted):
+    """A fitted model: its parameters, its draws, and the answers that rest on them. Arguments: those of `Fitted`."""
 
     # --- numbers ---------------------------------------------------------------------------------------
-
-    @property
-    def has_elbo(self) -> bool:
-        """Whether the guide is a density: points and chains have no ELBO, gap or k̂."""
-        if self.method != "svi" or (self.latents and not family(self.guide).elbo):
-            return False
-        return self.request.local_guide != "delta"
 
     @property
     def log_weights(self) -> np.ndarray | None:
@@ -313,10 +158,6 @@ class Run:
         """Return the mean of x given each row's posterior of z, averaged over the global latents (n, …)."""
         return rows.reconstruct(self, self.checked_rows(data))
 
-    def params_for(self, data: Data, phi: np.ndarray | None = None) -> Values:
-        """Return the params with φ of these rows, where the guide has numbers for each row: given, or fitted."""
-        return rows.params_for(self, data, phi)
-
     # --- on from here ----------------------------------------------------------------------------------
 
     def refit(self, **words: Any) -> Run:
@@ -404,10 +245,3 @@ def load_run(folder: str | Path, backend: str | None = None) -> Run:
     from zoo.storage import load
 
     return load(Path(folder), backend)
-
-
-def _versions() -> dict[str, str]:
-    import platform
-
-    modules: tuple[ModuleType, ...] = (np,)
-    return {"python": platform.python_version(), **{m.__name__: m.__version__ for m in modules}}
