@@ -12,9 +12,10 @@ from guides.bijections import LOG_2, tril_index
 from guides.sites import Support
 
 Array = jax.Array
+Mapped = tuple[Array, Callable[[], Array]]
 
 
-def constrain(support: Support, u: Array) -> tuple[Array, Array]:
+def constrain(support: Support, u: Array) -> Mapped:
     """Map u to the support.
 
     Args:
@@ -22,69 +23,70 @@ def constrain(support: Support, u: Array) -> tuple[Array, Array]:
         u: (*batch, *unconstrained event).
 
     Returns:
-        The value (*batch, *event) and the log-Jacobian (*batch), both differentiable.
+        The value (*batch, *event) and a function that gives the log-Jacobian (*batch), which most callers do not
+        ask for; both are differentiable.
     """
     return _FORWARD[support.word](support, u)
 
 
-def _real(_: Support, u: Array) -> tuple[Array, Array]:
-    return u, jnp.zeros_like(u)
+def _real(_: Support, u: Array) -> Mapped:
+    return u, lambda: jnp.zeros_like(u)
 
 
-def _greater_than(support: Support, u: Array) -> tuple[Array, Array]:
-    return support.lower + jnp.exp(u), u
+def _greater_than(support: Support, u: Array) -> Mapped:
+    return support.lower + jnp.exp(u), lambda: u
 
 
-def _less_than(support: Support, u: Array) -> tuple[Array, Array]:
-    return support.upper - jnp.exp(u), u
+def _less_than(support: Support, u: Array) -> Mapped:
+    return support.upper - jnp.exp(u), lambda: u
 
 
-def _interval(support: Support, u: Array) -> tuple[Array, Array]:
+def _interval(support: Support, u: Array) -> Mapped:
     width = support.upper - support.lower
     value = support.lower + width * jax.nn.sigmoid(u)
-    return value, jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u) + np.log(width)
+    return value, lambda: jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u) + np.log(width)
 
 
-def _simplex(_: Support, u: Array) -> tuple[Array, Array]:
+def _simplex(_: Support, u: Array) -> Mapped:
     sticks = u - jnp.asarray(np.log(np.arange(u.shape[-1], 0, -1.0)), u.dtype)
     log_taken, log_left = jax.nn.log_sigmoid(sticks), jax.nn.log_sigmoid(-sticks)
     before = jnp.cumsum(log_left, -1) - log_left
     log_value = jnp.concatenate([log_taken + before, log_left.sum(-1, keepdims=True)], -1)
-    return jnp.exp(log_value), (log_taken + log_left + before).sum(-1)
+    return jnp.exp(log_value), lambda: (log_taken + log_left + before).sum(-1)
 
 
-def _ordered(_: Support, u: Array) -> tuple[Array, Array]:
+def _ordered(_: Support, u: Array) -> Mapped:
     steps = jnp.concatenate([u[..., :1], jnp.exp(u[..., 1:])], -1)
-    return jnp.cumsum(steps, -1), u[..., 1:].sum(-1)
+    return jnp.cumsum(steps, -1), lambda: u[..., 1:].sum(-1)
 
 
-def _positive_ordered(_: Support, u: Array) -> tuple[Array, Array]:
-    return jnp.cumsum(jnp.exp(u), -1), u.sum(-1)
+def _positive_ordered(_: Support, u: Array) -> Mapped:
+    return jnp.cumsum(jnp.exp(u), -1), lambda: u.sum(-1)
 
 
-def _corr_cholesky(_: Support, u: Array) -> tuple[Array, Array]:
+def _corr_cholesky(_: Support, u: Array) -> Mapped:
     size = round((1 + np.sqrt(1 + 8 * u.shape[-1])) / 2)
     log_left = 2 * (LOG_2 - u + jax.nn.log_sigmoid(2 * u))  # log(1 - r²), exact in the tails
     r, ell = _fill(jnp.tanh(u), size), _fill(log_left, size)
     before = jnp.cumsum(ell, -1) - ell
     value = (r + jnp.eye(size, dtype=u.dtype)) * jnp.exp(before / 2)
     below = jnp.asarray(np.tril(np.ones((size, size)), -1), u.dtype)
-    return value, (before / 2 * below).sum((-2, -1)) + log_left.sum(-1)
+    return value, lambda: (before / 2 * below).sum((-2, -1)) + log_left.sum(-1)
 
 
-def _lower_cholesky(_: Support, u: Array) -> tuple[Array, Array]:
+def _lower_cholesky(_: Support, u: Array) -> Mapped:
     size = round((np.sqrt(1 + 8 * u.shape[-1]) - 1) / 2)
     log_diagonal = u[..., u.shape[-1] - size :]
     packed = jnp.concatenate([u[..., : u.shape[-1] - size], jnp.exp(log_diagonal)], -1)
-    return _fill(packed, size, diagonal=True), log_diagonal.sum(-1)
+    return _fill(packed, size, diagonal=True), lambda: log_diagonal.sum(-1)
 
 
-def _positive_definite(support: Support, u: Array) -> tuple[Array, Array]:
+def _positive_definite(support: Support, u: Array) -> Mapped:
     lower, log_jacobian = _lower_cholesky(support, u)
     size = lower.shape[-1]
     weights = jnp.asarray(np.arange(size, 0, -1.0), u.dtype)
     log_diagonal = u[..., u.shape[-1] - size :]
-    return lower @ lower.mT, log_jacobian + (weights * log_diagonal).sum(-1) + size * LOG_2
+    return lower @ lower.mT, lambda: log_jacobian() + (weights * log_diagonal).sum(-1) + size * LOG_2
 
 
 def _fill(packed: Array, size: int, *, diagonal: bool = False) -> Array:
@@ -92,9 +94,9 @@ def _fill(packed: Array, size: int, *, diagonal: bool = False) -> Array:
     return padded[..., tril_index(size, diagonal=diagonal)]
 
 
-_FORWARD: dict[str, Callable[[Support, Array], tuple[Array, Array]]] = {
+_FORWARD: dict[str, Callable[[Support, Array], Mapped]] = {
     "real": _real,
-    "positive": lambda _, u: (jnp.exp(u), u),
+    "positive": lambda _, u: (jnp.exp(u), lambda: u),
     "greater_than": _greater_than,
     "less_than": _less_than,
     "interval": _interval,

@@ -122,21 +122,29 @@ class Guide:
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Sample every latent of the model; return the global ones by name."""
-        own = {p.name: self._param(p) for p in self.parameters}
+        read = [*self.parameters, *([self.table] if self.table else [])]
+        # Local latents may depend on the model's params.
+        read += params(self.sites) if self.local_latents else ()
+        return self.emit({p.name: self._param(p) for p in read}, args, kwargs)
+
+    def emit(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what a call does at given params, without `param` statements.
+
+        Args:
+            held: the guide's params, φ of the rows and the model's params, by their full names.
+            args, kwargs: what the model is called with.
+        """
         values = {}
         if self.latents:
             noise = jnp.zeros(0)
             if self.noise_size:
                 standard = dist.Normal(0.0, 1.0).expand([self.noise_size]).to_event(1)
                 noise = numpyro.sample("_noise", standard, infer=AUXILIARY)
-            values = self._emit_globals(own, noise)
-        if self.local_latents:
-            held = {p.name: self._param(p) for p in params(self.sites)}
-            if self.rows:
-                held = {**held, **values, **own, **({self.table.name: self._param(self.table)} if self.table else {})}
-                self._emit_rows(held, args, kwargs)
-            if self._emit:
-                self._emit(self, args, kwargs, {**held, **values})
+            values = self._emit_globals(held, noise)
+        if self.rows:
+            self._emit_rows({**held, **values}, args, kwargs)
+        if self._emit:
+            self._emit(self, args, kwargs, {**held, **values})
         return values
 
     def _param(self, site: TracedSite) -> Any:
@@ -173,10 +181,10 @@ class Guide:
         if not self.latents:
             return {}, jnp.zeros(())
         v, log_q = self._draw(_unprefixed(own), noise)
-        log_jacobian = self.coordinates.log_jacobian(v) if self.family.jacobian else 0.0
-        return self.coordinates.values(v), log_q - log_jacobian
+        values, log_jacobian = self.coordinates.transform(v)
+        return values, log_q - log_jacobian if self.family.jacobian else log_q
 
-    def _emit_rows(self, held: dict[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         assert self.rows
         count = count_rows(args, kwargs)
         shape = [1 + self.rows.inner_draws, count, self.rows.noise_size]
@@ -201,11 +209,13 @@ class Guide:
                     numpyro.sample(site.name, fn, infer={"enumerate": "parallel"})
                     continue
                 value = values[site.name]
-                batch = value.shape[: value.ndim - site.event_dim]
-                along = [-1 if axis == row_axis(site, self.data_plate) else 1 for axis in range(len(batch))]
                 # The first site has the whole density, spread over the plates inside the row.
-                density = log_q * ((i == 0) * count / math.prod(batch))
-                density = jnp.broadcast_to(density.reshape(along), batch)
+                density = jnp.zeros_like(log_q) if i else log_q
+                batch = value.shape[: value.ndim - site.event_dim]
+                if len(batch) > 1:
+                    along = [-1 if axis == row_axis(site, self.data_plate) else 1 for axis in range(len(batch))]
+                    density = density * (count / math.prod(batch))
+                    density = jnp.broadcast_to(density.reshape(along), batch)
                 numpyro.sample(site.name, dist.Delta(value, log_density=density, event_dim=site.event_dim))
 
     def draw_rows(

@@ -23,6 +23,8 @@ class Block:
         shape: the shape of its unconstrained value u.
         origin: u₀, of that shape.
         spread: how far a unit of v moves u, of that shape.
+        moved: whether u is anything but v.
+        warps: whether the log-Jacobian of v -> value is anything but 0.
         log_spread: Σ log spread over the event, of the site's batch shape.
     """
 
@@ -31,6 +33,8 @@ class Block:
     shape: tuple[int, ...]
     origin: np.ndarray
     spread: np.ndarray
+    moved: bool
+    warps: bool
     log_spread: np.ndarray
 
 
@@ -39,7 +43,7 @@ class Layout:
 
     Args:
         sites: parameters or continuous latents.
-        starts: start by site name; other sites start at a param's own value, or at u = 0, with spread 1.
+        starts: start by site name; u₀ = 0 and spread 1 where there is none.
 
     Raises:
         GuideError: a support without coordinates, or a start that does not fit its site.
@@ -51,16 +55,21 @@ class Layout:
         for site in sites:
             shape = unconstrained_shape(site)
             start = starts.get(site.name)
-            if start is None and site.value is not None:
-                start = Start(site.value)
             origin = feasible(site) if start is None else _origin(site, start, shape)
             spread = np.array(np.broadcast_to(start.spread if start else 1.0, shape), dtype=np.float64)
             batch = len(site.shape) - site.event_dim
             log_spread = np.log(spread).sum(tuple(range(batch, len(shape))))
             count = int(np.prod(shape))
             place = slice(self.size, self.size + count)
-            self.blocks.append(Block(site, place, shape, origin, spread, log_spread))
+            scaled = bool((spread != 1).any())
+            moved, warps = scaled or bool(origin.any()), scaled or site.support.word != "real"
+            self.blocks.append(Block(site, place, shape, origin, spread, moved, warps, log_spread))
             self.size += count
+
+    @property
+    def warps(self) -> bool:
+        """Whether the log-Jacobian of v -> values is anything but 0."""
+        return any(b.warps for b in self.blocks)
 
     @property
     def names(self) -> tuple[str, ...]:

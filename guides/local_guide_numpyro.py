@@ -74,12 +74,9 @@ class LocalGuide(LocalLayout):
             return {}, jnp.zeros(len(phi))
         shared = {p.name.removeprefix(PREFIX): params[p.name] for p in self.shared}
         v, log_q = self._draw({**shared, **self.layout.values(phi)}, noise[:, : self.continuous_noise])
-        values = {}
-        for name, (value, log_jacobian) in self.latents.constrain(v).items():
-            values[name] = self._placed(name, value)
-            if self.family.jacobian:
-                log_q = log_q - log_jacobian.reshape(len(phi), -1).sum(-1)
-        return values, log_q
+        values, log_jacobian = self.latents.transform(v)
+        log_q = log_q - log_jacobian if self.family.jacobian and self.latents.warps else log_q
+        return {name: self._placed(name, value) for name, value in values.items()}, log_q
 
     def _placed(self, name: str, value: Array) -> Array:
         return jnp.moveaxis(value, 0, self.axes[name])

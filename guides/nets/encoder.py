@@ -17,7 +17,7 @@ KINDS = ("row", "counts", "window")
 LEAST = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoder:
     """f_w: rows of data -> φ.
 

@@ -1,6 +1,7 @@
 """Encoders in PyTorch."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import torch
 
@@ -22,13 +23,18 @@ def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:
     for name, kind in encoder.kinds.items():
         x = data[name].reshape(len(data[name]), -1)
         x = torch.log1p(x) if kind == "counts" else x
-        center, scale = (
-            torch.as_tensor(a[name], dtype=x.dtype, device=x.device) for a in (encoder.center, encoder.scale)
-        )
+        center, scale = _standard(encoder, name, x.dtype, x.device)
         parts.append((x - center) / scale)
     if encoder.steps == 1:
-        return torch.cat(parts, -1)
+        return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
     at, there = encoder.neighbours()
     seen = torch.as_tensor(there, dtype=parts[0].dtype, device=parts[0].device)
     near = parts[0][:, torch.as_tensor(at, device=seen.device)] * seen
     return torch.cat([near, seen.expand(near.shape)], -1)
+
+
+@lru_cache(maxsize=32)
+def _standard(encoder: Encoder, name: str, dtype: torch.dtype, device: torch.device) -> tuple[Array, Array]:
+    """Return what standardises a data array, put on its device once and not at every step."""
+    both = (encoder.center[name], encoder.scale[name])
+    return torch.as_tensor(both[0], dtype=dtype, device=device), torch.as_tensor(both[1], dtype=dtype, device=device)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 
 from guides.nets.mlp import check, depth, parts, shared
@@ -16,6 +17,11 @@ Array = jax.Array
 def softplus(a: Array) -> Array:
     """Return log(1 + exp(a)), elementwise."""
     return jax.nn.softplus(a)
+
+
+def split(out: Array, *sizes: int) -> Sequence[Array]:
+    """Cut the last axis of what a network puts out into parts of these sizes, and a part with the rest."""
+    return jnp.split(out, np.cumsum(sizes), -1)
 
 
 _ACTIVATION: dict[str, Callable[[Array], Array]] = {

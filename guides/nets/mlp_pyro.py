@@ -21,6 +21,11 @@ def softplus(a: Tensor) -> Tensor:
     return torch.nn.functional.softplus(a, threshold=40.0)
 
 
+def split(out: Tensor, *sizes: int) -> Sequence[Tensor]:
+    """Cut the last axis of what a network puts out into parts of these sizes, and a part with the rest."""
+    return torch.split(out, [*sizes, out.shape[-1] - sum(sizes)], -1)
+
+
 _ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,

@@ -40,7 +40,7 @@ def forward(name: str, word: str, u: np.ndarray) -> tuple[np.ndarray, np.ndarray
         constrain = import_module(f"guides.bijections_{name}").constrain
         array = import_module("torch").as_tensor if name == "pyro" else import_module("jax.numpy").asarray
         value, log_jacobian = constrain(SUPPORTS[word][0], array(u))
-        return np.asarray(value), np.asarray(log_jacobian)
+        return np.asarray(value), np.asarray(log_jacobian())
 
 
 def free(word: str, value: np.ndarray) -> np.ndarray:

@@ -38,14 +38,19 @@ class Learning(Bound):
             lines = rows_numpyro.step(lines, gradient, rate)
         phi = None if lines is None else rows_numpyro.phi(lines)
         (loss, (gradient, by_row)) = jax.value_and_grad(self._loss, (0, 1))(v, phi, key, batch)
-        alive = alive & jnp.isfinite(loss) & jnp.isfinite(gradient).all()
-        moved = adam.step(v, gradient, mean, square, count + 1.0, rate)
+        found = [loss, gradient] if lines is None else [loss, gradient, by_row, lines]
+        alive = alive & jnp.stack([jnp.isfinite(a).all() for a in found]).all()
+
+        def move() -> tuple[Any, ...]:
+            moved = None if lines is None else rows_numpyro.step(lines, by_row, rate)
+            return *adam.step(v, gradient, mean, square, count + 1.0, rate), moved
+
+        def stay() -> tuple[Any, ...]:
+            return v, mean, square, None if lines is None else rows_numpyro.gather(table, rows)
+
         # A step that went wrong, and every later one, leaves the last good state as it is.
-        held = [jnp.where(alive, new, old) for new, old in zip(moved, (v, mean, square), strict=True)]
-        if table is not None:
-            alive = alive & jnp.isfinite(by_row).all()
-            moved_lines = rows_numpyro.step(lines, by_row, rate)
-            table = rows_numpyro.scatter(table, rows, jnp.where(alive, moved_lines, rows_numpyro.gather(table, rows)))
+        *held, lines = jax.lax.cond(alive, move, stay)
+        table = None if lines is None else rows_numpyro.scatter(table, rows, lines)
         return (*held, count + alive, table, alive), jnp.where(alive, loss, jnp.nan)
 
     @property

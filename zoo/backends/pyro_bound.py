@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import Any
@@ -103,9 +103,9 @@ class Bound:
         dtype = getattr(torch, self.dtype)
         return {name: v.to(dtype) if v.is_floating_point() else v for name, v in tensors.items()}
 
-    def held(self, v: torch.Tensor, phi: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-        """Return every param: frozen ones, those at v, and the rows' φ where the guide has a table."""
-        return {**self.constants, **self.coordinates.values(v), **({} if phi is None else {PHI: phi})}
+    def held(self, parts: Sequence[torch.Tensor], phi: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        """Return every param: frozen ones, those at the parts of v, and the rows' φ where the guide has a table."""
+        return {**self.constants, **self.coordinates.values_of(parts), **({} if phi is None else {PHI: phi})}
 
     def row_terms(self, values: Arrays, drawn: Arrays, data: Arrays) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the global latents' log prior () and the rows' log prior and log-likelihood (n, combinations)."""

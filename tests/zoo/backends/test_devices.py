@@ -47,7 +47,7 @@ def test_a_pyro_step_leaves_no_tensor_on_the_cpu(name, local, options, monkeypat
         self.constants = self.arrays(self.frozen)
         lines = torch.empty(6, 3 * k + 1) if k else None
         loss, gradient, moved = self._step(
-            torch.empty(size), lines, {n: torch.empty(s) for n, s in shapes.items()}, 0.1, (0, 0)
+            self._leaves(torch.empty(size)), lines, {n: torch.empty(s) for n, s in shapes.items()}, 0.1, (0, 0)
         )
         return [loss, gradient, *([] if moved is None else [moved])]
 

@@ -21,7 +21,7 @@ IMPORTS = {
     "import torch": "import jax.numpy as jnp",
     "from torch import Tensor as Array": "from jax import Array",
     "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
-    "from guides.nets.mlp_pyro import mlp, softplus": "from guides.nets.mlp_numpyro import mlp, softplus",
+    "from guides.nets.mlp_pyro import mlp, softplus, split": "from guides.nets.mlp_numpyro import mlp, softplus, split",
 }
 
 

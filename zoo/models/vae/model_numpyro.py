@@ -6,7 +6,7 @@ import numpyro.distributions as dist
 from jax import Array
 
 from guides.nets.heads_numpyro import bernoulli
-from guides.nets.mlp_numpyro import mlp, softplus
+from guides.nets.mlp_numpyro import mlp, softplus, split
 from zoo.models.vae.layers import sizes
 
 
@@ -47,10 +47,11 @@ def model(
         if likelihood == "bernoulli":
             given = bernoulli(out).to_event(1)
         else:
-            mean, scale = out[..., :D], jnp.sqrt(floor**2 + softplus(out[..., D : 2 * D]) ** 2)
+            mean, raw, loadings = split(out, D, D)
+            scale = jnp.sqrt(floor**2 + softplus(raw) ** 2)
             if covariance == "diagonal":
                 given = dist.Normal(mean, scale).to_event(1)
             else:
-                factor = jnp.tanh(out[..., 2 * D :]).reshape((*out.shape[:-1], D, rank))
+                factor = jnp.tanh(loadings).reshape((*out.shape[:-1], D, rank))
                 given = dist.LowRankMultivariateNormal(mean, scale[..., None] * factor, scale**2)
         numpyro.sample("x", given, obs=x)
