@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -298,7 +299,7 @@ class Guide:
         """Return the model's sites with these data, which may be a batch or other rows."""
         return with_rows(self.sites, self.data_plate, count_rows(args, kwargs))
 
-    @property
+    @cached_property
     def plate_size(self) -> int:
         """The full size of the data plate."""
         return next(p.size for s in self.sites for p in s.plates if p.name == self.data_plate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ from guides.families import family
 from guides.families.standard import log_prob
 from guides.guide import PREFIX, check_served, guide_parameters, named_data, treatments
 from guides.local_guide_pyro import LocalGuide
+from guides.noise_pyro import Noise
 from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, row_axis, with_rows
 from guides.start import Start
 from guides.trace_pyro import constraint, row_log_joint, sites
@@ -182,12 +184,10 @@ class Guide:
     def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         assert self.rows
         count = count_rows(args, kwargs)
-        shape = [1 + self.rows.inner_draws, count, self.rows.noise_size]
-        noise = torch.zeros(shape)
-        if self.rows.noise_size:
-            # Masked: it counts nothing, and each site below has its whole density itself.
-            standard = dist.Normal(torch.zeros(shape), 1.0).to_event(3).mask(False)
-            noise = pyro.sample("_local_noise", standard, infer=AUXILIARY)
+        shape = (1 + self.rows.inner_draws, count, self.rows.noise_size)
+        # It counts nothing: each site below has its whole density itself.
+        takes = bool(self.rows.noise_size)
+        noise = pyro.sample("_local_noise", Noise(shape), infer=AUXILIARY) if takes else torch.zeros(shape)
         phi, values, log_q = self.draw_rows(held, args, kwargs, noise)
         frames = {p.name: p for site in self.rows.sites for p in site.plates}
         rows = {"size": self.plate_size, "subsample": torch.arange(count)}
@@ -294,7 +294,7 @@ class Guide:
         """Return the model's sites with these data, which may be a batch or other rows."""
         return with_rows(self.sites, self.data_plate, count_rows(args, kwargs))
 
-    @property
+    @cached_property
     def plate_size(self) -> int:
         """The full size of the data plate."""
         return next(p.size for s in self.sites for p in s.plates if p.name == self.data_plate)

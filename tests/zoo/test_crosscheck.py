@@ -176,8 +176,16 @@ def test_tolerances_are_what_they_say():
     (_, outside) = rows.densities("log density", {"x": 1e3 * one}, {"x": 1e3 * (one + 1.1e-9)})
     assert inside.ok
     assert not outside.ok
-    assert rows.gradient("x", one[None], one[None] + 0.9e-8, one).ok
-    assert not rows.gradient("x", one[None], one[None] + 1.1e-8, one).ok
+    assert rows.gradient("x", one[None], one[None] + 0.9e-8, one, 10, 4.0).ok
+    assert not rows.gradient("x", one[None], one[None] + 1.1e-8, one, 10, 4.0).ok
+
+
+def test_rounding_of_a_small_component_is_allowed_for_and_no_more():
+    """10 terms of at most 4² times the largest component, 1e3, each rounded to 2.2e-16: 3.6e-11."""
+    none, largest = np.zeros((1, 1)), np.full(1, 1e3)
+    assert rows.gradient("x", none, none + 3.5e-11, largest, 10, 4.0).ok
+    assert not rows.gradient("x", none, none + 3.6e-11, largest, 10, 4.0).ok
+    assert not rows.gradient("x", none, none + 3.5e-11, largest, 9, 4.0).ok
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,10 @@ def compare(
             there = right.log_joint_at(moved, discrete)
             yield from densities("log density", here.by_site, there.by_site)
             largest = np.abs(here.gradient).max(axis=1, initial=0.0)
+            terms, reach = sum(x.size for x in left.data.values()), float(np.abs(points).max(initial=0.0))
             for name, place in places[0].items():
-                yield gradient(name, here.gradient[:, place], there.gradient[:, places[1][name]], largest)
+                pair = here.gradient[:, place], there.gradient[:, places[1][name]]
+                yield gradient(name, *pair, largest, terms, reach)
         else:
             # The same point is another value where supports differ, so the values themselves are handed over.
             yield from densities("log density", here.by_site, right.log_joint(values))

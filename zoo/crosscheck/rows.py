@@ -11,10 +11,7 @@ from guides.sites import TracedSite
 
 DENSITY_RTOL = 1e-9
 GRADIENT_RTOL = 1e-8
-# A component of the gradient is a sum of terms that may be as large as the point's largest component, each
-# rounded to eps = 2e-16 of its size. A network's has hundreds of them (rows × columns × hidden units), added in an
-# order that each library chooses; room is left for 512 roundings, 1e-13 of the largest component.
-GRADIENT_ROUNDING = 512 * float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -82,17 +79,24 @@ def densities(what: str, left: Mapping[str, np.ndarray], right: Mapping[str, np.
             yield numbers(what, name, a, b, DENSITY_RTOL * scale)
 
 
-def gradient(where: str, left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> Row:
+def gradient(where: str, left: np.ndarray, right: np.ndarray, largest: np.ndarray, terms: int, reach: float) -> Row:
     """Compare gradients by unconstrained coordinate.
+
+    Beside the relative difference, rounding is allowed for. A sum of n terms is off by at most n eps times the
+    largest (Higham, Accuracy and stability of numerical algorithms, 2002, section 4.2), and a component has a term for
+    each observed number. A term that ends small, as a saturated unit's does, can come from one that was larger than
+    any component: by a weight and an input, which are coordinates of the point.
 
     Args:
         where: the site.
         left: (P, d).
         right: (P, d).
         largest: the largest component of the whole gradient at each point, (P,).
+        terms: how many numbers are observed.
+        reach: the largest coordinate of any point.
     """
     relative = GRADIENT_RTOL * np.maximum(np.abs(left), np.abs(right))
-    rounding = GRADIENT_ROUNDING * np.maximum(1.0, largest)
+    rounding = EPSILON * max(1, terms) * max(1.0, reach) ** 2 * np.maximum(1.0, largest)
     return numbers("gradient", where, left, right, relative + rounding[:, None])
 
 
