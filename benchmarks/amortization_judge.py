@@ -20,7 +20,9 @@ from zoo.rows import prior_phi
 from zoo.run import Run
 
 CHOICE = 64  # balanced draws of a look while an arm learns
-STARTS = 64  # codes drawn from the prior, of which each row's best is a start of the fresh fit
+CODES = 256  # drawn from the prior, of which each row's best are starts of the fresh fit
+STARTS = 3  # of them, no two nearer than APART, since a row's posterior may have several modes
+APART = 0.7  # in the prior's sd
 NARROW = 0.1  # sd, in the prior's, of the guides that try them
 
 
@@ -47,22 +49,24 @@ class Judge:
     def best(self, data: Data, more: list[np.ndarray], seed: int) -> np.ndarray:
         """Return φ of q* by row (n, size): from the prior, the best of some codes of the prior, and from `more`."""
         first = prior_phi(self.run, len(next(iter(data.values()))))
-        extra = [] if self.run.program.guide.rows.discrete else [self._tried(data, first, seed)]
+        extra = [] if self.run.program.guide.rows.discrete else self._tried(data, first, seed)
         return best_phi(self.run, data, [first, *extra, *more], seed)
 
-    def _tried(self, data: Data, first: np.ndarray, seed: int) -> np.ndarray:
-        """Return each row's best of narrow guides at codes of the prior: the same start for every decoder."""
-        rows = self.run.program.guide.rows
-        codes = generator(seed, "amortization: starts").standard_normal((STARTS, rows.latent_size))
-        kept, worth = first, np.full(len(first), -np.inf)
+    def _tried(self, data: Data, first: np.ndarray, seed: int) -> list[np.ndarray]:
+        """Return each row's best narrow guides at codes of the prior: the same starts for every decoder."""
+        size = self.run.program.guide.rows.latent_size
+        codes = generator(seed, "amortization: starts").standard_normal((CODES, size))
         drawn = balanced(4, len(first), self.run.program.noise_shape(1)[2], seed)
-        for code in codes:
-            phi = first.copy()
-            phi[:, : rows.latent_size] = code
-            phi[:, rows.latent_size :] += np.log(NARROW)
-            found = draw(self.run, data, phi, drawn).bounds.mean(0)
-            kept = np.where((found > worth)[:, None], phi, kept)
-            worth = np.fmax(found, worth)
+        tried = [np.concatenate([np.broadcast_to(code, (len(first), size)), first[:, size:]], 1) for code in codes]
+        for phi in tried:
+            phi[:, size:] += np.log(NARROW)
+        worth = np.stack([draw(self.run, data, phi, drawn).bounds.mean(0) for phi in tried])
+        far = np.linalg.norm(codes[:, None] - codes, axis=-1) > APART
+        kept = []
+        for _ in range(STARTS):
+            best = np.where(np.isfinite(worth), worth, -np.inf).argmax(0)
+            kept.append(np.stack([tried[code][row] for row, code in enumerate(best)]))
+            worth = np.where(far[:, best], worth, -np.inf)
         return kept
 
     def quick(self, data: Data, phi: np.ndarray, seed: int = 0) -> np.ndarray:

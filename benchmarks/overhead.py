@@ -23,7 +23,7 @@ BASES = {"pyro": "torch, Adam", "numpyro": "JAX, scanned"}
 
 
 def initial() -> dict[str, np.ndarray]:
-    """Return the weights that every hand-written arm starts from; layouts are (out, in)."""
+    """Return the weights that every arm starts from; layouts are (out, in)."""
     rng = np.random.default_rng(0)
     shapes = {
         "e0w": (HIDDEN, COLUMNS),
@@ -33,6 +33,12 @@ def initial() -> dict[str, np.ndarray]:
     }
     weights = {k: rng.standard_normal(s) * (1 / s[1]) ** 0.5 for k, s in shapes.items()}
     return {**weights, **{k.replace("w", "b"): np.zeros(s[0]) for k, s in shapes.items()}}
+
+
+def zoo_weights() -> dict[str, np.ndarray]:
+    """Return the same weights under the zoo's names."""
+    networks, parts = {"e": "local.encoder", "d": "decoder"}, {"w": "weight", "b": "bias"}
+    return {f"{networks[net]}.layer{layer}.{parts[part]}": value for (net, layer, part), value in initial().items()}
 
 
 def measure(rounds: int, steps: int, device: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from jax.example_libraries import optimizers
 from numpyro.infer import SVI, Trace_ELBO
 
 import zoo
-from benchmarks.overhead import FLOOR, HIDDEN, LATENT, RATE, initial
+from benchmarks.overhead import FLOOR, HIDDEN, LATENT, RATE, initial, zoo_weights
 from zoo.backends.numpyro_program import Program
 from zoo.backends.state import State
 
@@ -97,17 +97,30 @@ def stock(x: np.ndarray, batches: np.ndarray, device: str) -> Run:
 
 def ours(x: np.ndarray, batches: np.ndarray, device: str) -> Run:
     """The zoo's step on NumPyro."""
-    model = zoo.model("vae", latent=LATENT, hidden=HIDDEN, floor=FLOOR)
-    how: dict[str, Any] = {"local": "amortized", "local_options": {"width": HIDDEN}, "encoder": model.card.encoder}
-    program = Program(model.numpyro, {"x": x}, {}, how, device=device)
-    sites = [*program.model_params, *program.guide.parameters]
-    state = [State.at(program.coordinates.vector({s.name: s.value for s in sites}))]
+    program, state = started(x, "amortized", device)
+    held = [state]
 
     def run() -> float:
-        state[0], losses, _ = program.learn(state[0], np.full(len(batches), RATE), batches, 0)
+        held[0], losses, _ = program.learn(held[0], np.full(len(batches), RATE), batches, 0)
         return float(losses[-1])
 
     return run
+
+
+def started(x: np.ndarray, local: str, device: str) -> tuple[Program, State]:
+    """Return the digits VAE with that treatment, and its state at the common weights, in a fit's coordinates."""
+    few = {"x": x[:2_000]}
+    model = zoo.model("vae", latent=LATENT, hidden=HIDDEN, floor=FLOOR).bind(few)
+    how: dict[str, Any] = {
+        "local": local,
+        "local_options": {"width": HIDDEN} if local == "amortized" else {},
+        "encoder": model.card.encoder,
+        "starts": model.start(few, np.random.default_rng(0)),
+    }
+    program = Program(model.numpyro, {"x": x}, model.options, how, device=device)
+    v = program.coordinates.vector({name: zoo_weights()[name] for name in program.coordinates.names})
+    table = program.guide.table
+    return program, State.at(v, None if table is None else np.zeros(table.shape, np.float32))
 
 
 ARMS: dict[str, Callable[..., Run]] = {

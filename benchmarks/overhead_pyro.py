@@ -15,7 +15,7 @@ from pyro.infer import SVI, Trace_ELBO
 from pyro.optim import Adam
 
 import zoo
-from benchmarks.overhead import FLOOR, HIDDEN, LATENT, RATE, initial
+from benchmarks.overhead import FLOOR, HIDDEN, LATENT, RATE, initial, zoo_weights
 from zoo.backends.pyro_program import Program
 from zoo.backends.state import State
 
@@ -93,20 +93,30 @@ def stock(x: np.ndarray, batches: np.ndarray, device: str) -> Run:
 
 def ours(x: np.ndarray, batches: np.ndarray, device: str) -> Run:
     """The zoo's step on Pyro."""
-    model = zoo.model("vae", latent=LATENT, hidden=HIDDEN, floor=FLOOR)
-    how: dict[str, Any] = {"local": "amortized", "local_options": {"width": HIDDEN}, "encoder": model.card.encoder}
-    program = Program(model.pyro, {"x": x}, {}, how, device=device)
-    state = [State.at(program.coordinates.vector({s.name: s.value for s in _sites(program)}))]
+    program, state = started(x, "amortized", device)
+    held = [state]
 
     def run() -> float:
-        state[0], losses, _ = program.learn(state[0], np.full(len(batches), RATE), batches, 0)
+        held[0], losses, _ = program.learn(held[0], np.full(len(batches), RATE), batches, 0)
         return float(losses[-1])
 
     return run
 
 
-def _sites(program: Any) -> list[Any]:
-    return [*program.model_params, *program.guide.parameters]
+def started(x: np.ndarray, local: str, device: str) -> tuple[Program, State]:
+    """Return the digits VAE with that treatment, and its state at the common weights, in a fit's coordinates."""
+    few = {"x": x[:2_000]}
+    model = zoo.model("vae", latent=LATENT, hidden=HIDDEN, floor=FLOOR).bind(few)
+    how: dict[str, Any] = {
+        "local": local,
+        "local_options": {"width": HIDDEN} if local == "amortized" else {},
+        "encoder": model.card.encoder,
+        "starts": model.start(few, np.random.default_rng(0)),
+    }
+    program = Program(model.pyro, {"x": x}, model.options, how, device=device)
+    v = program.coordinates.vector({name: zoo_weights()[name] for name in program.coordinates.names})
+    table = program.guide.table
+    return program, State.at(v, None if table is None else np.zeros(table.shape, np.float32))
 
 
 ARMS: dict[str, Callable[..., Run]] = {

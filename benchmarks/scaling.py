@@ -1,6 +1,6 @@
 """What a step costs when the data grow: step time, memory and parameters against m, at a batch of 128 rows.
 
-    python -m benchmarks.scaling [--rows 1000 10000 100000 1000000] [--rounds 7] [--steps 50] [--device cpu]
+    python -m benchmarks.scaling [--rows 1000 … 10000000] [--rounds 7] [--steps 50] [--device cpu]
 
 The digits VAE (64-128-8) on the digits, repeated until there are m rows. Arms: `per_datapoint` of the zoo on either
 backend (a table, row-wise Adam), `amortized` on either (no table), and what the stock libraries do: a guide whose
@@ -9,7 +9,10 @@ rows at every step. Every arm runs in a process of its own, one after the other;
 what it had with the libraries imported and the data made.
 
 Beside it, labelled as arithmetic: bytes and parameters of a table of φ (two numbers a latent, two moments each, a
-count a row, single precision) and of the encoder, carried to 10⁹ rows, and the m at which they break even.
+count a row, single precision) and of the encoder, carried to 10⁹ rows, and the m at which they break even. And the
+lecture's orders beside what is counted in the zoo's own mixture: O(m) numbers of q are m (K - 1), since a row's K
+probabilities sum to one; of O(m K n²), the n² are the model's covariances, K of them, and not m.
+The figure is drawn from the result: results/scaling.png.
 """
 
 from __future__ import annotations
@@ -89,10 +92,35 @@ def arithmetic() -> list[dict[str, Any]]:
     return found
 
 
+def lecture(K: int = 3) -> list[dict[str, Any]]:
+    """Return the lecture's orders beside what a mixture of Gaussians holds, counted in the zoo's gmm."""
+    import zoo
+
+    found = []
+    for rows in (100, 200):
+        data = {"x": zoo.model("gmm", K=K).data()["x"][:rows]}
+        run = zoo.fit("gmm", K=K, data=data, local="per_datapoint", num_steps=1, backend="numpyro")
+        (m, n), table = data["x"].shape, run.program.guide.table.size
+        found.append(
+            {
+                "rows m": m,
+                "columns n": n,
+                "components K": K,
+                "lecture O(m)": m,
+                "numbers of q, counted": table,
+                "m (K - 1)": m * (K - 1),
+                "lecture O(m K n^2)": m * K * n**2,
+                "free numbers of the model, counted": run.num_parameters - table,
+                "K - 1 + K n + K n (n + 1) / 2": K - 1 + K * n + K * n * (n + 1) // 2,
+            }
+        )
+    return found
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure every arm at every m, print a line each, write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10**3, 10**4, 10**5, 10**6])
+    parser.add_argument("--rows", type=int, nargs="+", default=[10**k for k in range(3, 8)])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -120,10 +148,13 @@ def main(arguments: list[str] | None = None) -> None:
     encoder = counted[0]["encoder parameters"]
     print(f"arithmetic: the encoder's {encoder} parameters are a table's at m = {encoder // (2 * LATENT)} rows")
     from benchmarks.results import write
+    from benchmarks.scaling_figure import draw
 
     name = "scaling" if asked.device == "cpu" else "scaling_cuda"
     said = {k: v for k, v in vars(asked).items() if k != "one"}
-    print(write(name, [{"measured": found, "arithmetic": counted}], said, asked.device))
+    rows = {"measured": found, "arithmetic": counted, "lecture": lecture()}
+    path = write(name, [rows], said, asked.device)
+    print(path, draw(found, counted, path.with_suffix(".png")), sep="\n")
 
 
 def _apart(arm: str, rows: int, asked: argparse.Namespace) -> dict[str, Any]:

@@ -12,12 +12,9 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import SVI, Trace_ELBO
 
-import zoo
-from benchmarks.overhead import initial
-from benchmarks.overhead_numpyro import decoder
-from benchmarks.scaling import BATCH, LATENT, WIDTH
-from zoo.backends.numpyro_program import Program
-from zoo.backends.state import State
+from benchmarks.overhead import RATE, initial
+from benchmarks.overhead_numpyro import decoder, started
+from benchmarks.scaling import BATCH, LATENT
 from zoo.schedule import epochs
 
 Made = tuple[Callable[[], Any], int]
@@ -27,20 +24,14 @@ def ours(local: str) -> Callable[[np.ndarray, int, str], Made]:
     """The zoo's step with that treatment."""
 
     def make(x: np.ndarray, steps: int, device: str) -> Made:
-        model = zoo.model("vae", latent=LATENT, hidden=WIDTH).bind({"x": x})
-        options = {"width": WIDTH} if local == "amortized" else {}
-        how = {"local": local, "local_options": options, "encoder": model.card.encoder}
-        program = Program(model.numpyro, {"x": x}, model.options, how, device=device)
-        batches = epochs(len(x), BATCH, steps, 0)
-        table = program.guide.table
-        v = program.coordinates.vector({s.name: s.value for s in [*program.model_params, *program.guide.parameters]})
-        state = [State.at(v, None if table is None else np.zeros(table.shape, np.float32))]
+        program, state = started(x, local, device)
+        batches, held = epochs(len(x), BATCH, steps, 0), [state]
 
         def run() -> None:
-            state[0], losses, _ = program.learn(state[0], np.full(steps, 1e-3), batches, 0)
+            held[0], losses, _ = program.learn(held[0], np.full(steps, RATE), batches, 0)
             assert np.isfinite(losses).all()
 
-        return run, len(v) + (table.size if table else 0)
+        return run, program.coordinates.size + (program.guide.table.size if program.guide.table else 0)
 
     return make
 

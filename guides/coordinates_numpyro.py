@@ -21,7 +21,7 @@ class Coordinates(Layout):
 
     Args:
         sites: parameters or continuous latents, in order.
-        starts: start by site name; u₀ = 0 and spread 1 where there is none.
+        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
     """
 
     def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None) -> None:
@@ -34,7 +34,7 @@ class Coordinates(Layout):
             log_jacobian = jacobian()
             extra = log_jacobian.ndim - rows - block.log_spread.ndim
             log_jacobian = log_jacobian.sum(tuple(range(-extra, 0))) if extra else log_jacobian
-            out[block.site.name] = value, log_jacobian + log_spread if block.moved else log_jacobian
+            out[block.site.name] = value, log_jacobian + log_spread if block.scaled else log_jacobian
         return out
 
     def _each(self, v: Array) -> Iterator[tuple[Block, Array, Array, Callable[[], Array]]]:
@@ -45,7 +45,8 @@ class Coordinates(Layout):
                 jnp.asarray(a, v.dtype) for a in (block.origin, block.spread, block.log_spread)
             )
             u = part.reshape(*v.shape[:-1], *block.shape)
-            u = origin + spread * u if block.moved else u
+            u = spread * u if block.scaled else u
+            u = origin + u if block.shifted else u
             yield block, log_spread, *constrain(block.site.support, u)
 
     def values(self, v: Array) -> dict[str, Array]:

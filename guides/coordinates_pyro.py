@@ -20,7 +20,7 @@ class Coordinates(Layout):
 
     Args:
         sites: parameters or continuous latents, in order.
-        starts: start by site name; u₀ = 0 and spread 1 where there is none.
+        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
     """
 
     def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None) -> None:
@@ -34,7 +34,7 @@ class Coordinates(Layout):
             log_jacobian = jacobian()
             extra = log_jacobian.ndim - rows - block.log_spread.ndim
             log_jacobian = log_jacobian.sum(tuple(range(-extra, 0))) if extra else log_jacobian
-            out[block.site.name] = value, log_jacobian + log_spread if block.moved else log_jacobian
+            out[block.site.name] = value, log_jacobian + log_spread if block.scaled else log_jacobian
         return out
 
     def parts(self, v: Tensor) -> list[Tensor]:
@@ -46,7 +46,8 @@ class Coordinates(Layout):
     def _each(self, parts: Sequence[Tensor]) -> Iterator[tuple[Block, Tensor, Tensor, Callable[[], Tensor]]]:
         constants = self._on(parts[0]) if parts else []
         for block, part, (origin, spread, log_spread) in zip(self.blocks, parts, constants, strict=True):
-            u = origin + spread * part if block.moved else part
+            u = spread * part if block.scaled else part
+            u = origin + u if block.shifted else u
             yield block, log_spread, *constrain(block.site.support, u)
 
     def _on(self, v: Tensor) -> list[tuple[Tensor, ...]]:

@@ -55,6 +55,7 @@ class Guide:
         options: options of the family.
         frozen: names of params that are held.
         joint: whether the family of the global latents takes the continuous local ones too.
+        data: all rows, arrays by name, where `kwargs` has a few of them for the trace and says how many there are.
 
     Raises:
         GuideError: the guide cannot serve the model.
@@ -78,10 +79,13 @@ class Guide:
         options: Mapping[str, Any] | None = None,
         frozen: frozenset[str] = frozenset(),
         joint: bool = False,
+        data: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.model, self.name, self.local, self.data_plate = model, name, local, data_plate
         self.family, self.options = family(name), dict(options or {})
         self.sites = sites(model, args, kwargs)
+        if data is not None:
+            self.sites = with_rows(self.sites, data_plate, len(next(iter(data.values()))))
         free = [s for s in self.sites if s.name not in frozen]
         self.latents = global_latents(self.sites, data_plate)
         self.local_latents = local_latents(self.sites, data_plate)
@@ -95,7 +99,7 @@ class Guide:
         if own and chosen == "exact" and exact:
             self.rows = ExactRows(own, exact)
         elif own:
-            data = {n: np.asarray(a) for n, a in named_data(model, args, kwargs).items()}
+            seen = {n: np.asarray(a) for n, a in named_data(model, args, kwargs).items()} if data is None else data
             self.rows = LocalGuide(
                 own,
                 data_plate=data_plate,
@@ -104,8 +108,8 @@ class Guide:
                 starts=starts or {},
                 options=local_options or {},
                 seed=seed,
-                data=data,
-                inputs=dict.fromkeys(data, "row") if encoder is None else encoder,
+                data=seen,
+                inputs=dict.fromkeys(seen, "row") if encoder is None else encoder,
             )
         elif local_options:
             raise GuideError(f"local option {next(iter(local_options))!r} has no effect with local={local!r}")

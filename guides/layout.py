@@ -23,7 +23,7 @@ class Block:
         shape: the shape of its unconstrained value u.
         origin: u₀, of that shape.
         spread: how far a unit of v moves u, of that shape.
-        moved: whether u is anything but v.
+        shifted, scaled: whether u₀ is anything but 0, and the spread anything but 1.
         warps: whether the log-Jacobian of v -> value is anything but 0.
         log_spread: Σ log spread over the event, of the site's batch shape.
     """
@@ -33,7 +33,8 @@ class Block:
     shape: tuple[int, ...]
     origin: np.ndarray
     spread: np.ndarray
-    moved: bool
+    shifted: bool
+    scaled: bool
     warps: bool
     log_spread: np.ndarray
 
@@ -43,7 +44,7 @@ class Layout:
 
     Args:
         sites: parameters or continuous latents.
-        starts: start by site name; u₀ = 0 and spread 1 where there is none.
+        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
 
     Raises:
         GuideError: a support without coordinates, or a start that does not fit its site.
@@ -56,14 +57,16 @@ class Layout:
             shape = unconstrained_shape(site)
             start = starts.get(site.name)
             origin = feasible(site) if start is None else _origin(site, start, shape)
+            if site.kind == "param":
+                origin = np.zeros_like(origin)  # its start is a place in v, and need not be v = 0
             spread = np.array(np.broadcast_to(start.spread if start else 1.0, shape), dtype=np.float64)
             batch = len(site.shape) - site.event_dim
             log_spread = np.log(spread).sum(tuple(range(batch, len(shape))))
             count = int(np.prod(shape))
             place = slice(self.size, self.size + count)
-            scaled = bool((spread != 1).any())
-            moved, warps = scaled or bool(origin.any()), scaled or site.support.word != "real"
-            self.blocks.append(Block(site, place, shape, origin, spread, moved, warps, log_spread))
+            shifted, scaled = bool(origin.any()), bool((spread != 1).any())
+            warps = scaled or site.support.word != "real"
+            self.blocks.append(Block(site, place, shape, origin, spread, shifted, scaled, warps, log_spread))
             self.size += count
 
     @property

@@ -9,8 +9,8 @@ import numpy as np
 class Start:
     """The start of one parameter or latent.
 
-    Learning moves v = (u - u₀) / spread, where u is the unconstrained value and u₀ the start's. A step of
-    the optimiser then means the same for a height in metres and in centimetres.
+    Learning moves v = (u - u₀) / spread, where u is the unconstrained value, and u₀ the start's for a latent and 0
+    for a parameter. A step of the optimiser then means the same for a height in metres and in centimetres.
 
     Args:
         value: the constrained value to start from, of the site's shape.

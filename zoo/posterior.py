@@ -94,19 +94,45 @@ class BinaryPosterior:
 
 
 class DrawnPosterior:
-    """The posterior of each row's continuous latent, as a guide has it: by draws.
+    """The posterior of each row's continuous latent, as a guide has it: by draws and their density.
 
     Args:
         site: name of the latent.
-        draws: (how many, seed) -> draws (S, rows, *shape).
+        draws: (how many, seed) -> draws (S, rows, *shape) and log q of each (S, rows); seed None: the guide's middle.
+        density: values (rows, *shape) -> log q of each (rows,).
     """
 
-    def __init__(self, site: str, draws: Callable[[int, int], np.ndarray]) -> None:
-        self.site, self._draws = site, draws
+    def __init__(
+        self,
+        site: str,
+        draws: Callable[[int, int | None], tuple[np.ndarray, np.ndarray]],
+        density: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.site, self._draws, self._density = site, draws, density
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
         """Draw latents (n, rows, *shape)."""
-        return self._draws(n, seed)
+        return self._draws(n, seed)[0]
+
+    def log_prob(self, value: np.ndarray) -> np.ndarray:
+        """Return log q of latents (…, rows, *shape), by row (…, rows), in nats.
+
+        Raises:
+            UserError: the guide is a point, or gives no density to a value that its noise cannot lead to.
+        """
+        value, shape = np.asarray(value, dtype=float), self._some.shape[1:]
+        each = [self._density(one) for one in value.reshape(-1, *shape)]
+        return np.stack(each).reshape(value.shape[: value.ndim - len(shape) + 1])
+
+    @cached_property
+    def mode(self) -> np.ndarray:
+        """The most probable value, as far as known: of the guide's middle and 200 draws (rows, *shape).
+
+        A normal guide's middle is its mode.
+        """
+        (middle, height), (some, heights) = self._draws(1, None), self._draws(SOME, 0)
+        both, best = np.concatenate([middle, some]), np.concatenate([height, heights]).argmax(0)
+        return np.stack([both[draw, row] for row, draw in enumerate(best)])
 
     @cached_property
     def _some(self) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ ROUND, MOST_ROUNDS, RATE = 200, 15, 0.05
 JUDGES = 64  # draws, the same after every round, that say which φ is better
 STANDARD_ERRORS = 1.0  # a round that gains less than this many of them, and LEAST, was the last
 LEAST = 1e-3  # nats a row
+FAR = {"float32": 1e-4, "float64": 1e-9}  # how near to a value, relative, the noise found for it must lead
 
 
 def fit_phi(run: Fitted, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -91,15 +94,42 @@ def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPoster
     if guide.rows is None:
         return Posterior(name, run.program.row_probs(params, run.aligned(), data).mean(0))
     if not guide.rows.discrete:
-        return DrawnPosterior(name, lambda n, seed: _local_draws(run, data, name, n, seed))
+        return DrawnPosterior(name, partial(_local_draws, run, data, name), partial(_local_density, run, data, name))
     logits = run.program.phi(params, data)[:, : guide.rows.phi_size]
     if guide.rows.enumerated:
         return Posterior(name, _softmax(np.pad(logits, ((0, 0), (1, 0)))))
     return BinaryPosterior(name, 1 / (1 + np.exp(-logits)))
 
 
-def _local_draws(run: Run, data: Data, name: str, n: int, seed: int) -> np.ndarray:
-    return evaluate(run, n, "posterior", seed, data=data, keep=True).local_values[name]
+def _local_draws(run: Run, data: Data, name: str, n: int, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the latent (n, rows, …) with log q of each draw (n, rows); no seed: at noise 0."""
+    program = run.program
+    shape = n, *program.noise_shape(len(next(iter(data.values()))))
+    still = (np.zeros((n, program.guide.noise_size)), np.zeros(shape)) if seed is None else None
+    found = evaluate(run, n, "posterior", seed or 0, data=data, noise=still, keep=True)
+    return found.local_values[name], found.row_log_q
+
+
+def _local_density(run: Run, data: Data, name: str, value: np.ndarray) -> np.ndarray:
+    """Return log q of the latent's value in each row (rows,).
+
+    Raises:
+        UserError: q has no density of this latent by itself, or none at this value.
+    """
+    guide = run.program.guide
+    if run.request.local_guide == "delta":
+        raise UserError(f"local_guide={run.request.local_guide!r} is a point and has no density; take 'mean_field'")
+    if len(guide.rows.sites) > 1 or (run.latents and run.request.local in {"exact", "semi_amortized"}):
+        raise UserError(f"q of {name!r} depends on other latents, and has no density by itself; compare draws instead")
+    params = run.params_for(data, None)
+    drawn = {name: d[0] for name, d in run.draws.items()} if run.latents else {}
+    module = import_module(f"zoo.backends.{run.backend}_density")
+    found, far = module.log_q(run.program, {**params, **drawn}, data, run.program.phi(params, data), value)
+    reach = np.abs(value).reshape(len(value), -1).max(1, initial=1.0)
+    off = np.flatnonzero(~(far <= FAR[run.request.dtype] * reach))
+    if len(off):
+        raise UserError(f"q of {name!r} has no density at row {off[0]}'s value: no noise of the guide leads to it")
+    return np.asarray(found)
 
 
 def reconstruct(run: Run, data: Data, num_draws: int = 50) -> np.ndarray:

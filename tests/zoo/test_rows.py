@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 import zoo
+from zoo.bounds import evaluate
+from zoo.errors import UserError
 
 STEPS = 600
 
@@ -19,6 +22,39 @@ def test_a_run_answers_for_old_and_new_rows(local, backend):
     assert run.log_likelihood(new).method == "exact"
     assert np.isfinite(run.elbo(new).value)
     assert run.elbo().value < run.evidence().value + 3 * run.elbo().error + 1e-3
+
+
+@pytest.mark.parametrize("family", ["mean_field", "full_rank", "low_rank", "flow"])
+def test_a_codes_density_is_that_of_the_draw_that_it_was(family, backend):
+    """The guide says log q of its own draws as it makes them; asked of the bare values, it says the same."""
+    words = {"local": "amortized", "local_guide": family, "dtype": "float64", "learning_rate": 0.05}
+    run = zoo.fit("ppca", backend=backend, num_steps=100, **words)
+    rows = {"x": run.data["x"][:5]}
+    drawn = evaluate(run, 3, "posterior", 7, data=rows, keep=True)
+    said = run.posterior(rows["x"])
+    np.testing.assert_allclose(said.draw(3, seed=7), drawn.local_values["z"])
+    np.testing.assert_allclose(said.log_prob(drawn.local_values["z"]), drawn.row_log_q, rtol=1e-11)
+    assert (said.log_prob(said.mode) >= said.log_prob(said.draw(50, seed=1)).max(0) - 0.05).all()
+
+
+def test_the_exact_treatments_density_and_mode_are_the_closed_forms(backend):
+    run = zoo.fit("ppca", backend=backend, local="exact", num_steps=100, dtype="float64")
+    x = run.data["x"][:5]
+    mean, covariance = run.model.exact.local_posterior(x, run.model_params)
+    said, away = run.posterior(x), np.array([0.3, -0.2])
+    normal = multivariate_normal(mean=np.zeros(2), cov=covariance)
+    np.testing.assert_allclose(said.log_prob(mean + away), np.full(5, normal.logpdf(away)), rtol=1e-10)
+    np.testing.assert_allclose(said.mode, mean, rtol=1e-10)
+
+
+def test_a_point_has_no_density_and_a_value_out_of_reach_has_none(backend):
+    run = zoo.fit("ppca", backend=backend, local="amortized", num_steps=5)
+    said = run.refit(local="per_datapoint", local_guide="delta", num_steps=5).posterior()
+    np.testing.assert_allclose(said.mode, said.mean, rtol=1e-5)
+    with pytest.raises(UserError, match="is a point and has no density"):
+        said.log_prob(said.mode)
+    with pytest.raises(UserError, match="row 0's value: no noise of the guide leads to it"):
+        run.posterior().log_prob(np.full((150, 2), np.nan))
 
 
 def test_the_exact_treatments_elbo_is_the_evidence_whatever_is_drawn(backend):

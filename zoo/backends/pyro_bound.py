@@ -19,6 +19,7 @@ from guides.sites import combinations, params
 from guides.trace_pyro import row_log_joint
 from zoo.backends.state import Values
 
+FEW = 2  # rows that a model is traced with
 Arrays = Mapping[str, torch.Tensor]
 
 
@@ -86,7 +87,10 @@ class Bound:
     @scoped
     def _build(self, data: Mapping[str, np.ndarray], how: Mapping[str, Any], num_particles: int) -> None:
         self.data, self.constants = self.arrays(data), self.arrays(self.frozen)
-        self.guide = Guide(self.model, (), {**self.data, **self.options}, frozen=frozenset(self.frozen), **how)
+        # A few rows say what the sites are, at no cost that grows with the data.
+        few = {name: x[:FEW] for name, x in self.data.items()}
+        kwargs = {**few, "size": self.size, **self.options}
+        self.guide = Guide(self.model, (), kwargs, frozen=frozenset(self.frozen), data=data, **how)
         self.model_params = [s for s in params(self.guide.sites) if s.name not in self.frozen]
         self.coordinates = Coordinates([*self.model_params, *self.guide.parameters], how.get("starts"))
         self.elbo = self.guide.objective(num_particles)

@@ -75,7 +75,7 @@ def test_a_mixture_served_by_its_posterior_loses_nothing(backend: str, monkeypat
     assert gaps["constant"] > 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_guide_for_every_row_loses_least(backend: str) -> None:
     task = next(t for t in amortization.tasks(quick=True) if t.model == "vae")

@@ -135,11 +135,14 @@ def test_what_was_shortened_is_said_beside_it(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(gmm, "SIZES", (1, 2, 3, 4))
     monkeypatch.setattr(gmm, "installed", lambda: ["numpyro", "pyro"])
-    chapter = gmm.chapter([pretend(t) for t in gmm.tasks(quick=True)])
-    beside = [words for block in chapter.section.blocks for words in said(block) if "Pyro learns K ≤ 3 only" in words]
-    assert len(beside) == 2
+    for quick, most in ((False, 3), (True, 2)):
+        chapter = gmm.chapter([pretend(t) for t in gmm.tasks(quick)])
+        words = f"Pyro learns K ≤ {most} only"
+        assert sum(words in line for block in chapter.section.blocks for line in said(block)) == 2
+    every = dict.fromkeys(gmm.SIZES, -4.0)
+    assert gmm.footnote({"numpyro": every, "pyro": every}) == ""
     monkeypatch.setattr(gmm, "installed", lambda: ["numpyro"])
-    assert gmm.footnote() == ""
+    assert gmm.footnote({"numpyro": every}) == ""
 
 
 def said(block: Any) -> list[str]:
