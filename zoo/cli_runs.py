@@ -158,7 +158,7 @@ def write_sample(run: Run, size: int, seed: int, path: Path | None) -> None:
 
 def print_diagnosis(run: Run, folder: Path) -> None:
     """Print a run's diagnosis, and write its numbers and plots into a folder."""
-    from zoo.diagnose import diagnose
+    from zoo.diagnose import diagnose, most_unlike
     from zoo.report.diagnosis import plots
 
     found = diagnose(run)
@@ -171,7 +171,9 @@ def print_diagnosis(run: Run, folder: Path) -> None:
             head("Posterior (interval: 94 %, equal tails)"),
             table([{k: row[k] for k in shown} for row in rows], 5, spare=("mcse", "ess_tail", "ess_bulk")),
         )
-    emit(head("Replicated data (p: share of replicates above the observed value)"), table(found.checks, 5))
+    checks = most_unlike(found.checks)
+    few = f"; the {len(checks)} of {len(found.checks)} least like the data" if len(checks) < len(found.checks) else ""
+    emit(head(f"Replicated data (p: share of replicates above the observed value{few})"), table(checks, 5))
     write_json(folder / "diagnosis.json", asdict(found))
     plots(run, found, folder)
     emit(f"\n{folder}")

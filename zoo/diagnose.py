@@ -20,6 +20,7 @@ TRUSTED_R_HAT = 1.01
 TRUSTED_ESS_A_CHAIN = 100
 
 NUM_REPLICATES = 200
+MOST_SHOWN = 16  # statistics of the data that a reader takes in; images have hundreds
 STATISTICS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 
 
@@ -68,8 +69,10 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
             f"{left_out.p_loo:.2f} effective parameters: {left_out.note}"
         )
     checks = list(predictive_checks(run.data, run.posterior_predictive(num_replicates)))
-    odd = [f"{c['statistic']} of {c['quantity']}" for c in checks if not 0.025 <= c["p"] <= 0.975]
-    words = f"unlike the data in {', '.join(odd)}" if odd else "like the data in every statistic below"
+    odd = [c for c in checks if _outside(c) < 0.025]
+    named = [f"{c['statistic']} of {c['quantity']}" for c in (odd if len(odd) <= MOST_SHOWN else most_unlike(odd, 3))]
+    more = f" and {len(odd) - len(named)} more of {len(checks)} statistics" if len(named) < len(odd) else ""
+    words = f"unlike the data in {', '.join(named)}{more}" if odd else "like the data in every statistic below"
     verdicts["replicated data"] = words
     return Diagnosis(rows, verdicts, left_out, checks, k_hat)
 
@@ -132,6 +135,20 @@ def predictive_checks(data: Mapping[str, np.ndarray], drawn: Mapping[str, np.nda
                     "sd": float(replicated.std()),
                     "p": float(above),
                 }
+
+
+def most_unlike(checks: list[dict[str, Any]], most: int = MOST_SHOWN) -> list[dict[str, Any]]:
+    """Return the checks whose observed value lies furthest out among the replicates; all where they are few.
+
+    >>> [c["p"] for c in most_unlike([{"p": p} for p in (0.5, 0.99, 0.4, 0.0)], 2)]
+    [0.0, 0.99]
+    """
+    return checks if len(checks) <= most else sorted(checks, key=_outside)[:most]
+
+
+def _outside(check: Mapping[str, Any]) -> float:
+    """Return the share of replicates that lie further out, on the observed value's side."""
+    return min(float(check["p"]), 1 - float(check["p"]))
 
 
 def _trust(good: bool) -> str:

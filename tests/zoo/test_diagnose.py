@@ -103,6 +103,20 @@ def test_replicates_unlike_the_data_are_named() -> None:
     assert "sd of x" not in words
 
 
+def test_of_many_statistics_the_verdict_names_a_few_and_counts_the_rest() -> None:
+    rng, run = np.random.default_rng(1), fake_run()
+    run.data["wide"] = rng.standard_normal((N, 30))
+    run.posterior_predictive = lambda num: {"wide": 5 + rng.standard_normal((num, N, 30))}
+    found = m.diagnose(run)
+    assert len(found.checks) == 120
+    words = found.verdicts["replicated data"]
+    assert words.count("wide[") == 3
+    # No mean of the data is like theirs, shifted by 5; each other statistic may be odd or not.
+    more = int(words.split(" and ")[1].split(" more of 120")[0])
+    assert more >= 30 + 30 + 30 - 3
+    assert [c["p"] for c in m.most_unlike(found.checks)] == [1.0] * 16
+
+
 def test_the_share_above_counts_ties_half() -> None:
     rows = list(m.predictive_checks({"x": np.zeros((3, 2))}, {"x": np.zeros((10, 3, 2))}))
     assert {row["quantity"] for row in rows} == {"x[0]", "x[1]"}

@@ -246,6 +246,17 @@ def test_learning_ends_at_the_first_step_that_is_not_finite(backend):
     np.testing.assert_allclose(reached.v, alone.v, rtol=1e-12)
 
 
+@pytest.mark.needs("pyro")
+def test_finite_numbers_whose_sum_is_not_are_finite():
+    import torch
+
+    from zoo.backends.pyro_learning import _finite
+
+    assert _finite(torch.full((4,), 3e38, dtype=torch.float32))
+    assert not _finite(torch.tensor([1.0, torch.inf]))
+    assert not _finite(torch.tensor([1.0, torch.nan]))
+
+
 def test_a_gradient_that_is_not_finite_stops_learning_too(backend):
     """The root of `b` at 0 is finite, and its slope is not."""
     ppl, dist = import_module(backend), import_module(f"{backend}.distributions")
