@@ -3,10 +3,12 @@
     python -m benchmarks.scaling [--rows 1000 … 10000000] [--rounds 7] [--steps 50] [--device cpu]
 
 The digits VAE (64-128-8) on the digits, repeated until there are m rows. Arms: `per_datapoint` of the zoo on either
-backend (a table, row-wise Adam), `amortized` on either (no table), and what the stock libraries do: a guide whose
-parameters are the whole table, indexed by the plate's rows, in their own SVI with their own Adam, which touches all m
-rows at every step. Every arm runs in a process of its own, one after the other; peak memory is the process's own, less
-what it had with the libraries imported and the data made.
+backend (a table, row-wise Adam), `amortized` on either (no table), the update of the table alone (gather, row-wise
+Adam, scatter: no model), and what the stock libraries do: a guide whose parameters are the whole table, indexed by the
+plate's rows, in their own SVI with their own Adam, which touches all m rows at every step. Every arm runs in a process
+of its own, one after the other; peak memory is the process's own, less what it had with the libraries imported and the
+data made. The ratio of a `per_datapoint` step at 10⁶ rows to one at 10³ is measured apart: both in one process, round
+by round in turn.
 
 Beside it, labelled as arithmetic: bytes and parameters of a table of φ (two numbers a latent, two moments each, a
 count a row, single precision) and of the encoder, carried to 10⁹ rows, and the m at which they break even. And the
@@ -33,9 +35,12 @@ ARMS = (
     "numpyro per_datapoint",
     "pyro amortized",
     "numpyro amortized",
+    "pyro table",
+    "numpyro table",
     "pyro stock",
     "numpyro stock",
 )
+PAIR = (10**3, 10**6)
 STOCK_MOST = 10**6  # the stock arms touch every row at every step
 
 
@@ -55,7 +60,7 @@ def one(arm: str, rows: int, rounds: int, steps: int, device: str) -> dict[str, 
     x = data(rows)
     module = importlib.import_module(f"benchmarks.scaling_{backend}")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run, parameters = (module.stock if local == "stock" else module.ours(local))(x, steps, device)
+    run, parameters = (getattr(module, local) if local in {"stock", "table"} else module.ours(local))(x, steps, device)
     run()
     each = []
     for _ in range(rounds):
@@ -71,6 +76,32 @@ def one(arm: str, rows: int, rounds: int, steps: int, device: str) -> dict[str, 
         "interval": [float(low), float(high)],
         "peak_bytes": peak,
         "parameters": parameters,
+    }
+
+
+def pair(arm: str, rounds: int, steps: int, device: str) -> dict[str, Any]:
+    """Measure an arm at 10³ and at 10⁶ rows in turn, in this process: medians, and the rounds' ratio."""
+    import importlib
+
+    backend, local = arm.split()
+    module = importlib.import_module(f"benchmarks.scaling_{backend}")
+    runs = [module.ours(local)(data(rows), steps, device)[0] for rows in PAIR]
+    seconds = np.empty((3 * rounds, len(runs)))
+    for run in runs:
+        run()
+    for turn in seconds:
+        for i, run in enumerate(runs):
+            began = time.perf_counter()
+            run()
+            turn[i] = time.perf_counter() - began
+    low, middle, high = np.quantile(seconds[:, 1] / seconds[:, 0], [0.05, 0.5, 0.95])
+    each = [float(m) for m in 1e6 * np.median(seconds, 0) / steps]
+    return {
+        "arm": arm,
+        "rows": PAIR,
+        "microseconds": each,
+        "ratio": float(middle),
+        "interval": [float(low), float(high)],
     }
 
 
@@ -124,11 +155,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--one", nargs=2, metavar=("ARM", "ROWS"), help="measure one arm, print JSON")
+    parser.add_argument("--one", nargs=2, metavar=("ARM", "ROWS"), help="measure one arm, print JSON; ROWS 0: a pair")
     asked = parser.parse_args(arguments)
     if asked.one:
         arm, rows = asked.one
-        print(json.dumps(one(arm, int(rows), asked.rounds, asked.steps, asked.device)))
+        how = asked.rounds, asked.steps, asked.device
+        print(json.dumps(one(arm, int(rows), *how) if int(rows) else pair(arm, *how)))
         return
     found = []
     print(f"{'arm':22} {'m':>9} {'µs a step':>10} {'90 %':>17} {'MiB':>7} {'parameters':>11}")
@@ -144,6 +176,10 @@ def main(arguments: list[str] | None = None) -> None:
                 f"{row['peak_bytes'] / 2**20:7.0f} {row['parameters']:11d}",
                 flush=True,
             )
+    pairs = [_apart(arm, 0, asked) for arm in ARMS if "per_datapoint" in arm]
+    for row in pairs:
+        low, high = row["interval"]
+        print(f"{row['arm']}: 10⁶ rows take {row['ratio']:.2f} ({low:.2f} … {high:.2f}) of 10³ rows' time, in turn")
     counted = arithmetic()
     encoder = counted[0]["encoder parameters"]
     print(f"arithmetic: the encoder's {encoder} parameters are a table's at m = {encoder // (2 * LATENT)} rows")
@@ -152,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     name = "scaling" if asked.device == "cpu" else "scaling_cuda"
     said = {k: v for k, v in vars(asked).items() if k != "one"}
-    rows = {"measured": found, "arithmetic": counted, "lecture": lecture()}
+    rows = {"measured": found, "in turn": pairs, "arithmetic": counted, "lecture": lecture()}
     path = write(name, [rows], said, asked.device)
     print(path, draw(found, counted, path.with_suffix(".png")), sep="\n")
 

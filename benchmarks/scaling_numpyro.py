@@ -15,6 +15,7 @@ from numpyro.infer import SVI, Trace_ELBO
 from benchmarks.overhead import RATE, initial
 from benchmarks.overhead_numpyro import decoder, started
 from benchmarks.scaling import BATCH, LATENT
+from guides.optim import rows_numpyro
 from zoo.schedule import epochs
 
 Made = tuple[Callable[[], Any], int]
@@ -34,6 +35,26 @@ def ours(local: str) -> Callable[[np.ndarray, int, str], Made]:
         return run, program.coordinates.size + (program.guide.table.size if program.guide.table else 0)
 
     return make
+
+
+def table(x: np.ndarray, steps: int, device: str) -> Made:
+    """The update of the table alone, in a compiled scan: gather a batch's lines, row-wise Adam, scatter."""
+    place = jax.devices(device)[0]
+    held = [jax.device_put(jnp.zeros((len(x), 3 * 2 * LATENT + 1), "float32"), place)]
+    batches = jax.device_put(jnp.asarray(epochs(len(x), BATCH, steps, 0)), place)
+    gradient = jax.device_put(jnp.ones((BATCH, 2 * LATENT), "float32"), place)
+
+    def step(lines: jax.Array, at: jax.Array) -> tuple[jax.Array, None]:
+        moved = rows_numpyro.step(rows_numpyro.gather(lines, at), gradient, RATE)
+        return rows_numpyro.scatter(lines, at, moved), None
+
+    scan = jax.jit(lambda lines, batches: jax.lax.scan(step, lines, batches)[0], donate_argnums=0)
+
+    def run() -> None:
+        held[0] = scan(held[0], batches)
+        held[0].block_until_ready()
+
+    return run, 2 * LATENT * len(x)
 
 
 def stock(x: np.ndarray, steps: int, device: str) -> Made:

@@ -15,6 +15,7 @@ from pyro.optim import Adam
 from benchmarks.overhead import RATE, initial
 from benchmarks.overhead_pyro import decoder, started
 from benchmarks.scaling import BATCH, LATENT
+from guides.optim import rows_pyro
 from zoo.schedule import epochs
 
 Made = tuple[Callable[[], Any], int]
@@ -34,6 +35,20 @@ def ours(local: str) -> Callable[[np.ndarray, int, str], Made]:
         return run, program.coordinates.size + (program.guide.table.size if program.guide.table else 0)
 
     return make
+
+
+def table(x: np.ndarray, steps: int, device: str) -> Made:
+    """The update of the table alone: gather a batch's lines, row-wise Adam, scatter."""
+    lines = torch.zeros(len(x), 3 * 2 * LATENT + 1, device=device)
+    batches = torch.as_tensor(epochs(len(x), BATCH, steps, 0), device=device).long()
+    gradient = torch.ones(BATCH, 2 * LATENT, device=device)
+
+    def run() -> None:
+        for at in batches:
+            rows_pyro.scatter(lines, at, rows_pyro.step(rows_pyro.gather(lines, at), gradient, RATE))
+        assert torch.isfinite(lines[batches[-1]]).all()
+
+    return run, 2 * LATENT * len(x)
 
 
 def stock(x: np.ndarray, steps: int, device: str) -> Made:

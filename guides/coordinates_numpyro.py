@@ -21,11 +21,13 @@ class Coordinates(Layout):
 
     Args:
         sites: parameters or continuous latents, in order.
-        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
+        starts, centred: as in `Layout`.
     """
 
-    def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None) -> None:
-        super().__init__(sites, starts or {})
+    def __init__(
+        self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None, *, centred: bool = True
+    ) -> None:
+        super().__init__(sites, starts or {}, centred=centred)
 
     def constrain(self, v: Array) -> dict[str, tuple[Array, Array]]:
         """Map v (*rows, size) to {name: (value (*rows, *shape), log|dvalue/dv| (*rows, *the site's batch shape))}."""

@@ -20,11 +20,13 @@ class Coordinates(Layout):
 
     Args:
         sites: parameters or continuous latents, in order.
-        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
+        starts, centred: as in `Layout`.
     """
 
-    def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None) -> None:
-        super().__init__(sites, starts or {})
+    def __init__(
+        self, sites: Sequence[TracedSite], starts: Mapping[str, Start] | None = None, *, centred: bool = True
+    ) -> None:
+        super().__init__(sites, starts or {}, centred=centred)
         self._constants: dict[tuple[torch.dtype, torch.device], list[tuple[Tensor, ...]]] = {}
 
     def constrain(self, v: Tensor) -> dict[str, tuple[Tensor, Tensor]]:

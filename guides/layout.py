@@ -44,21 +44,23 @@ class Layout:
 
     Args:
         sites: parameters or continuous latents.
-        starts: start by site name; u₀ = 0 for params, and where there is none, with spread 1.
+        starts: start by site name; other sites start at a param's own value, or at u = 0, with spread 1.
+        centred: whether v = 0 is the start; else u₀ = 0, and v is u itself where the spread is 1.
 
     Raises:
         GuideError: a support without coordinates, or a start that does not fit its site.
     """
 
-    def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start]) -> None:
+    def __init__(self, sites: Sequence[TracedSite], starts: Mapping[str, Start], *, centred: bool = True) -> None:
         self.blocks: list[Block] = []
         self.size = 0
         for site in sites:
             shape = unconstrained_shape(site)
             start = starts.get(site.name)
+            if start is None and site.value is not None:
+                start = Start(site.value)
             origin = feasible(site) if start is None else _origin(site, start, shape)
-            if site.kind == "param":
-                origin = np.zeros_like(origin)  # its start is a place in v, and need not be v = 0
+            origin = origin if centred else np.zeros_like(origin)
             spread = np.array(np.broadcast_to(start.spread if start else 1.0, shape), dtype=np.float64)
             batch = len(site.shape) - site.event_dim
             log_spread = np.log(spread).sum(tuple(range(batch, len(shape))))

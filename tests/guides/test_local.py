@@ -58,6 +58,19 @@ def categories(lib: SimpleNamespace) -> Any:
     return model
 
 
+def nested(lib: SimpleNamespace) -> Any:
+    """Return a model with a local latent in a plate of its own inside the row."""
+    P, dist, xp = lib.ppl, lib.dist, lib.xp
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        n = size if x is None else len(x)
+        with P.plate("data", size or n, subsample_size=n, dim=-2), P.plate("columns", 3, dim=-1):
+            z = P.sample("z", dist.Normal(xp.zeros(()), 1.0))
+            P.sample("x", dist.Normal(z, 0.7), obs=x)
+
+    return model
+
+
 def build(
     lib: SimpleNamespace, model: Any, x: np.ndarray, local: str, family: str = "mean_field", **options: Any
 ) -> Any:
@@ -219,6 +232,30 @@ def test_a_step_improves_each_rows_bound(lib, rows):
         params = values_of(guide)
         losses.append(np.mean([loss(lib, guide, params, noise_of(guide, 6, s), rows)[0] for s in range(4)]))
     assert losses[1] < losses[0] - 1.0
+
+
+def test_a_plate_inside_a_row_counts_its_densities_once(lib, rows):
+    """The loss by hand, at the draw's own noise."""
+    from scipy.stats import norm
+
+    guide = build(lib, nested(lib), rows, "constant")
+    params, noise = values_of(guide), noise_of(guide, len(rows))
+    value, _ = loss(lib, guide, params, noise, rows)
+    loc, log_scale = params["local.phi"][:3], params["local.phi"][3:]
+    e = noise["_local_noise"][0]
+    z = loc + np.exp(log_scale) * e
+    log_q = norm.logpdf(e).sum() - len(rows) * log_scale.sum()
+    assert value == pytest.approx(log_q - norm.logpdf(z).sum() - norm.logpdf(rows, z, 0.7).sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_numbers_of_zero_are_where_the_family_starts(family, lib, rows):
+    """A factor of 0 would stay there: its gradient is 0."""
+    guide = build(lib, continuous(lib), rows, "per_datapoint", family)
+    held = guide.rows.layout.values(lib.array(np.zeros((2, guide.rows.phi_size))))
+    assert set(held) == {p.name for p in guide.rows.phi_sites}
+    for p in guide.rows.phi_sites:
+        np.testing.assert_allclose(np.asarray(held[p.name]), np.broadcast_to(p.value, (2, *p.shape)), atol=1e-12)
 
 
 def test_the_stock_loss_of_a_mixture_is_the_expectation_over_its_categories(lib, rows):

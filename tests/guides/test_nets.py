@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from guides.errors import GuideError
-from guides.nets import mlp
+from guides.nets import encoder, mlp
 
 SIZES = (3, 7, 5, 2)
 X = np.random.default_rng(5).normal(size=(4, 6, 3)) * 3
@@ -174,3 +174,23 @@ def test_bits_have_the_right_density_and_gradient(backend, logit, value, double)
         expected = sign / (1 + np.exp(sign * logit))
     assert float(density) == pytest.approx(-np.logaddexp(0, -sign * logit), rel=1e-6, abs=1e-13 if double else 1e-5)
     assert float(slope) == pytest.approx(expected, rel=1e-5, abs=1e-15 if double else 1e-7)
+
+
+@pytest.mark.parametrize("kind", encoder.KINDS)
+def test_an_encoder_sees_what_it_says(kind, lib):
+    """Rows standardised, counts by their logs, a window with a step's neighbours on either side and where they end."""
+    x = np.random.default_rng(3).poisson(4.0, (9, 5)).astype(float)
+    options = {"depth": 1, "width": 4, "activation": "tanh", "half_width": 1}
+    size, blocks = (10, [5, 5]) if kind == "window" else (4, [2, 2])
+    built = encoder.build({"x": kind}, {"x": x}, size, blocks, options)
+    features = import_module(f"guides.nets.encoder_{lib.name}").features
+    seen = np.asarray(features(built, {"x": lib.array(x)}))
+    if kind == "window":
+        z = (x - x.mean()) / x.std()
+        np.testing.assert_allclose(seen[:, 2, :3], z[:, 1:4], rtol=1e-12)
+        np.testing.assert_allclose(seen[:, 0, :3], np.concatenate([np.zeros((9, 1)), z[:, :2]], 1), rtol=1e-12)
+        np.testing.assert_allclose(seen[:, 4, :3], np.concatenate([z[:, 3:], np.zeros((9, 1))], 1), rtol=1e-12)
+        np.testing.assert_array_equal(seen[0, :, 3:], [[0, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 0]])
+    else:
+        y = np.log1p(x) if kind == "counts" else x
+        np.testing.assert_allclose(seen, (y - y.mean(0)) / y.std(0), rtol=1e-12)

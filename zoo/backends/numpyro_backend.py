@@ -107,7 +107,7 @@ def log_joint_at(model: Model, data: Data, options: Mapping[str, Any], points: n
 def unconstrained(traced: tuple[TracedSite, ...]) -> Coordinates:
     """Return plain coordinates (origin 0, spread 1) over params and continuous latents."""
     moving = [s for s in traced if s.kind == "param" or (s.kind == "latent" and not s.discrete)]
-    return Coordinates(moving)
+    return Coordinates(moving, centred=False)
 
 
 def _arguments(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,8 @@ class Bound:
         kwargs = {**few, "size": self.size, **self.options}
         self.guide = Guide(self.model, (), kwargs, frozen=frozenset(self.frozen), data=data, **how)
         self.model_params = [s for s in params(self.guide.sites) if s.name not in self.frozen]
-        self.coordinates = Coordinates([*self.model_params, *self.guide.parameters], how.get("starts"))
+        learnt = [*self.model_params, *self.guide.parameters]
+        self.coordinates = Coordinates(learnt, how.get("starts"), centred=False)
         self.elbo = self.guide.objective(num_particles)
 
     def arrays(self, values: Mapping[str, Any]) -> dict[str, jax.Array]:

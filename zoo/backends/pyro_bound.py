@@ -92,7 +92,8 @@ class Bound:
         kwargs = {**few, "size": self.size, **self.options}
         self.guide = Guide(self.model, (), kwargs, frozen=frozenset(self.frozen), data=data, **how)
         self.model_params = [s for s in params(self.guide.sites) if s.name not in self.frozen]
-        self.coordinates = Coordinates([*self.model_params, *self.guide.parameters], how.get("starts"))
+        learnt = [*self.model_params, *self.guide.parameters]
+        self.coordinates = Coordinates(learnt, how.get("starts"), centred=False)
         self.elbo = self.guide.objective(num_particles)
         drawn = [s.name for s in self.guide.sampled]
         self.combinations = len(combinations(self.guide.sites, self.guide.data_plate, drawn))
