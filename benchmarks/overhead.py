@@ -2,11 +2,12 @@
 
     python -m benchmarks.overhead [--rounds 21] [--steps 200] [--device cpu]
 
-All arms take the same rows in the same order, from the same weights. A round runs every arm once, one after the
-other, so that a machine that slows down slows all of them; a figure is the median over the rounds, with the interval
-that holds 90 % of them, and a ratio is the median of the rounds' ratios to the arm written by hand. The losses at the
-end are printed beside: arms that learn something else would not be comparable. PyTorch and JAX both use the threads
-that the command is given (OMP_NUM_THREADS, 2 by default). The result is written to benchmarks/results/.
+All arms take the same rows in the same order, from the same weights; the zoo moves the decoder's last layer in units
+of the data's spread, as its fits do, and so comes less far from these weights in as many steps. A round runs every
+arm once, one after the other, so that a machine that slows down slows all of them; a figure is the median over the
+rounds, with the interval that holds 90 % of them, and a ratio is the median of the rounds' ratios to the arm written
+by hand. The losses at the end are printed beside. PyTorch and JAX both use the threads that the command is given
+(OMP_NUM_THREADS, 2 by default). The result is written to benchmarks/results/.
 """
 
 from __future__ import annotations

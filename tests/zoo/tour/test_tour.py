@@ -67,7 +67,7 @@ def asked(task: Task) -> Fit:
         worth = {"log_likelihood": 45.6, "elbo": (44.1, 0.01), "reconstruction": 48.0, "kl": 3.9}
         pixels = {"means": vae.SAMPLES, "draws": vae.SAMPLES, "rows": vae.SHOWN, "reconstructions": vae.SHOWN}
         pixels |= {"all reconstructions": 30, "walk": 81}
-        found = {"codes": rng.normal(size=(vae.ROWS, 2))}
+        found = {"codes": rng.normal(size=(vae.ROWS, 2)), "count": vae.SOME}
         found |= {name: rng.random((n, 64)) for name, n in pixels.items()}
         found |= {"numbers": dict.fromkeys(amortization.KINDS, worth), "opened": ("pyro", 61234.5, 61234.25)}
     elif task.model == "binary_latent":
