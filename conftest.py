@@ -6,8 +6,11 @@ environment runs them; a backend that is claimed and missing, or present and not
 """
 
 import ast
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +19,11 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Most of a test's time is compiling: what one worker has compiled, the others, and commands that tests run, reuse.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="zoo-tests-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 LIBRARY = {"pyro": ("pyro", "torch"), "numpyro": ("numpyro", "jax")}
 ASKED = os.environ.get("ZOO_TEST_BACKENDS")

@@ -52,8 +52,8 @@ def log_q(
         def step(_: Any, e: Any) -> Any:
             jacobian = jax.vmap(partial(column, e), out_axes=-1)(jnp.eye(size, dtype=e.dtype))
             move = jnp.linalg.solve(jacobian, (z - at(e)[0])[..., None])[..., 0]
-            tried = jnp.stack([e, *(e + 0.5**k * move for k in range(SHORTER))])
-            far = jnp.stack([away(t) for t in tried])
+            tried = e + jnp.append(0.0, 0.5 ** jnp.arange(SHORTER))[:, None, None].astype(e.dtype) * move
+            far = jax.vmap(away)(tried)
             best = jnp.where(jnp.isfinite(far), far, jnp.inf).argmin(0)
             return jnp.take_along_axis(tried, best[None, :, None], 0)[0]
 

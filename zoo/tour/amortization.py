@@ -61,8 +61,9 @@ def tasks(quick: bool) -> list[Task]:
             found.append(Task(NAME, "vae", words, vae.OPTIONS, rows=vae.ROWS, ask=ask))
             rest = {"backend": first, "num_steps": 400}
             found.append(Task(NAME, "gmm", rest, {"K": 2}, rows=200, ask=partial(mixture, backend=b)))
-        drawn = {"backend": b, "num_steps": 100 if quick else 300}
-        found.append(Task(NAME, "binary_latent", drawn, CAUSES, ask=partial(variances, draws=100 if quick else 300)))
+            drawn = {"backend": b, "num_steps": 100 if quick else 300}
+            ask = partial(variances, draws=100 if quick else 300)
+            found.append(Task(NAME, "binary_latent", drawn, CAUSES, ask=ask))
     return found
 
 
@@ -277,5 +278,6 @@ def _variance_table(fits: Sequence[Fit]) -> list[Block]:
         rows.append(row)
     columns = [Column("what", "estimator", "left", head=True)]
     columns += [Column(f.found["backend"], TITLES[f.found["backend"]]) for f in fits]
-    lead = "The same numbers, and in brackets how often disarm's. The two backends have learnt different models."
+    lead = "The same numbers, and in brackets how often disarm's."
+    lead += " The two backends have learnt different models." if len(fits) > 1 else ""
     return [Tabled(Table(columns, rows), "Variance of a gradient", lead)]

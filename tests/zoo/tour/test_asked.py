@@ -56,7 +56,7 @@ def test_turning_changes_no_density() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_estimators_of_a_gradient_differ_in_variance(backend: str) -> None:
-    task = next(t for t in amortization.tasks(quick=True) if t.model == "binary_latent" and t.backend == backend)
+    task = next(t for t in amortization.tasks(quick=False) if t.model == "binary_latent" and t.backend == backend)
     fit = small(task, ask=partial(amortization.variances, draws=20))
     assert fit.error is None
     v = fit.found["variance"]
