@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -17,21 +16,22 @@ from pyro.infer import Trace_ELBO, TraceEnum_ELBO
 
 from guides import local as local_treatments
 from guides.coordinates_pyro import Coordinates
+from guides.draws_pyro import Draws, unprefixed
 from guides.errors import GuideError
 from guides.exact_rows import Exact, ExactRows
 from guides.families import family
 from guides.families.standard import log_prob
-from guides.guide import PREFIX, check_served, guide_parameters, named_data, treatments
+from guides.guide import check_served, guide_parameters, named_data, treatments
 from guides.local_guide_pyro import LocalGuide
 from guides.noise_pyro import Noise
 from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, row_axis, with_rows
 from guides.start import Start
-from guides.trace_pyro import constraint, row_log_joint, sites
+from guides.trace_pyro import constraint, sites
 
 AUXILIARY = {"is_auxiliary": True}
 
 
-class Guide:
+class Guide(Draws):
     """q(z; φ) over a model's latents. Use it as any Pyro guide, with stock `SVI`.
 
     Args:
@@ -157,7 +157,7 @@ class Guide:
         return pyro.param(site.name, initial, constraint=constraint(site.support))
 
     def _emit_globals(self, own: Mapping[str, Any], noise: Any) -> dict[str, Any]:
-        v, log_q = self._draw(_unprefixed(own), noise)
+        v, log_q = self._draw(unprefixed(own), noise)
         counted = log_prob(noise).sum()
         # The noise site counts log N(noise); this one turns it into log q(v).
         pyro.sample("_globals", dist.Delta(v, log_density=log_q - counted, event_dim=1), infer=AUXILIARY)
@@ -173,22 +173,6 @@ class Guide:
                 delta = dist.Delta(value, log_density=density, event_dim=site.event_dim)
                 values[site.name] = pyro.sample(site.name, delta)
         return values
-
-    def draw(self, own: Mapping[str, Any], noise: Any) -> tuple[dict[str, Any], Any]:
-        """Transform one draw's noise without sample statements.
-
-        Args:
-            own: the guide's parameters by their full names.
-            noise: (noise_size,).
-
-        Returns:
-            The global latents by name, and log q of them, in their own (constrained) space ().
-        """
-        if not self.latents:
-            return {}, torch.zeros(())
-        v, log_q = self._draw(_unprefixed(own), noise)
-        values, log_jacobian = self.coordinates.transform(v)
-        return values, log_q - log_jacobian if self.family.jacobian else log_q
 
     def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         assert self.rows
@@ -222,75 +206,6 @@ class Guide:
                     density = density.reshape(along).expand(batch)
                 pyro.sample(site.name, dist.Delta(value, log_density=density, event_dim=site.event_dim))
 
-    def draw_rows(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any
-    ) -> tuple[Any, dict[str, Any], Any]:
-        """Transform noise to the local latents that have numbers of their own, without sample statements.
-
-        Args:
-            held: every param and global latent.
-            args, kwargs: what the model is called with: a batch.
-            noise: standard normals (1 + inner draws, B, noise_size).
-
-        Returns:
-            φ (B, size); values by site; log q of each row (B,).
-        """
-        assert self.rows
-        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
-
-        def bound(phi: Any, inner: Any) -> Any:
-            return self.row_bounds(held, args, kwargs, phi, inner[None])[0]
-
-        phi = self.rows.phi(held, data, noise[1:], bound)
-        return phi, *self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
-
-    def row_bounds(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], phi: Any, noise: Any
-    ) -> tuple[Any, Any]:
-        """Return one draw's ELBO of each row at given φ (B, size), and its part E log p(x | z) (B,) each.
-
-        It serves every treatment; see `draw_rows`. Discrete latents that are few are summed over, not drawn.
-        """
-        assert self.rows
-        terms = self._row_terms(held, args, kwargs)
-        if self.rows.enumerated:
-            values, log_q = self.rows.draw_continuous(held, phi, noise[0])
-            prior, likelihood = terms(values)
-            log_probs = self.rows.log_probs(phi)
-            probs = torch.exp(log_probs)
-            return (probs * (prior + likelihood - log_probs)).sum(-1) - log_q, (probs * likelihood).sum(-1)
-        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
-        values, log_q = self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
-        prior, likelihood = terms(values)
-        total = torch.logsumexp(prior + likelihood, -1)
-        return total - log_q, total if prior.shape[-1] > 1 else likelihood[..., 0]
-
-    def _row_terms(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Callable[[Mapping[str, Any]], tuple[Any, Any]]:
-
-        def terms(values: Mapping[str, Any]) -> tuple[Any, Any]:
-            given, traced = {**held, **values}, self.trace(args, kwargs)
-            return row_log_joint(self.model, args, kwargs, given, traced, self.data_plate)[1:]
-
-        return terms
-
-    def _log_joint(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Callable[[Mapping[str, Any]], Any]:
-        terms = self._row_terms(held, args, kwargs)
-
-        def log_joint(values: Mapping[str, Any]) -> Any:
-            prior, likelihood = terms(values)
-            return torch.logsumexp(prior + likelihood, -1)
-
-        return log_joint
-
-    @property
-    def sampled(self) -> tuple[TracedSite, ...]:
-        """The local latents that q draws; the others are summed over."""
-        return self.rows.sites if self.rows and not self.rows.enumerated else ()
-
     def objective(self, num_particles: int = 1) -> Any:
         """Return the ELBO that suits the guide: enumerating where the model's latents are summed out."""
         enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.summed)
@@ -298,16 +213,3 @@ class Guide:
         nesting = max((-p.dim for s in self.sites for p in s.plates), default=0)
         elbo = TraceEnum_ELBO if enumerates else Trace_ELBO
         return elbo(num_particles=num_particles, max_plate_nesting=nesting, vectorize_particles=False)
-
-    def trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
-        """Return the model's sites with these data, which may be a batch or other rows."""
-        return with_rows(self.sites, self.data_plate, count_rows(args, kwargs))
-
-    @cached_property
-    def plate_size(self) -> int:
-        """The full size of the data plate."""
-        return next(p.size for s in self.sites for p in s.plates if p.name == self.data_plate)
-
-
-def _unprefixed(own: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(PREFIX): value for name, value in own.items() if name.startswith(PREFIX)}
