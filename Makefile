@@ -31,10 +31,11 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 
 # Install the project into $(1) with extras $(2), by interpreter $(3); the stamp comes last.
+# Python compiles the modules that it imports, once: compiling every file of torch and jax takes longer than the rest.
 define install
 	@echo "Setting up $(1) with $$($(3) --version); this takes a minute or two."
 	@$(1)/bin/python -c 'import pip' 2>/dev/null || $(3) -m venv --clear $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(2)]'
+	$(1)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[$(2)]'
 	@touch $@
 endef
 
