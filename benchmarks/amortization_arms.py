@@ -20,6 +20,7 @@ from zoo.run import Run
 from zoo.schedule import cosine, epochs
 
 Words = dict[str, Any]
+RANK_1 = "amortized, rank 1"
 SPLIT_SEED = 0  # of the rows that are held out: the same for every seed of learning
 
 
@@ -37,6 +38,8 @@ class Case:
         judge_dtype: precision of evaluation.
         quotes: likelihood and data in words, quoted with every figure.
         most_rows: of an index set.
+        closed: frozen parameters, rows -> "log_p", "mean_field_gap" and by arm "amortization_gaps", all in closed
+            form and in nats a row; None where the model is not linear and Gaussian.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Case:
     judge_dtype: str = "float64"
     quotes: str = ""
     most_rows: int = 200
+    closed: Callable[[Values, np.ndarray], dict[str, Any]] | None = None
 
 
 @dataclass
@@ -127,13 +131,54 @@ def ppca(steps: int, row_steps: tuple[int, ...], held_out: int = 50) -> Case:
     model = find("ppca")
     train, test = split(model.data(), held_out)
     arms = encoder_arms({"depth": 0}, row_steps)
-    arms["amortized, rank 1"] = {
+    arms[RANK_1] = {
         "local": "amortized",
         "local_options": {"depth": 1, "width": 1, "activation": "linear"},
     }
     best = model.exact.fit(train, **model.bind(train).options)
     quotes = "iris, 4 columns in cm, Gaussian likelihood of one scale, z of 2"
-    return Case("ppca", model, train, test, arms, steps, frozen=turned(best), quotes=quotes)
+
+    def closed(params: Values, x: np.ndarray) -> dict[str, Any]:
+        return {
+            "log_p": float(model.exact.log_likelihood(x, params).mean()),
+            "mean_field_gap": model.exact.mean_field_gap(params),
+            "amortization_gaps": {"amortized": 0.0, RANK_1: model.exact.rank_gap(params, 1, np.cov(x.T, bias=True))},
+        }
+
+    return Case("ppca", model, train, test, arms, steps, frozen=turned(best), quotes=quotes, closed=closed)
+
+
+def random_walk(steps: int, half_widths: tuple[int, ...] = (0, 1, 2, 4), rows: int = 100) -> Case:
+    """Return walks whose encoders see windows only: affine ones, and one with a hidden layer.
+
+    Columns are centred, as closed forms are of the rows' covariance.
+    """
+    model = find("random_walk")
+    x = model.data("walks")["x"]
+    x = x - x[:rows].mean(0)
+    arms: dict[str, Words] = {"constant": {"local": "constant"}}
+    for w in half_widths:
+        arms[f"window of {2 * w + 1}, affine"] = _window(half_width=w, depth=0)
+    w = half_widths[-1]
+    arms[f"window of {2 * w + 1}, 32 tanh units"] = _window(half_width=w, depth=1, width=32, activation="tanh")
+    arms["per_datapoint, 5 a visit"] = {"local": "per_datapoint", "local_options": {"row_steps": 5}}
+
+    def closed(params: Values, x: np.ndarray) -> dict[str, Any]:
+        rows, T = np.cov(x.T, bias=True), x.shape[1]
+        each = {w: model.exact.window_gap(w, rows, shared=True, T=T) for w in half_widths}
+        return {
+            "log_p": float(model.exact.log_likelihood(x, params, T=T).mean()),
+            "mean_field_gap": model.exact.mean_field_gap(T=T),
+            "amortization_gaps": {f"window of {2 * w + 1}, affine": gap for w, gap in each.items()},
+        }
+
+    quotes = f"{rows} simulated walks of {x.shape[1]} steps, unit variances, columns centred, Gaussian noise"
+    train, test = {"x": x[:rows]}, {"x": x[rows : 2 * rows]}
+    return Case("random_walk", model, train, test, arms, steps, frozen={}, quotes=quotes, closed=closed)
+
+
+def _window(**options: Any) -> Words:
+    return {"local": "amortized", "local_options": options}
 
 
 def gmm(steps: int, row_steps: tuple[int, ...], held_out: int = 72) -> Case:

@@ -103,7 +103,7 @@ def frozen(plan: Plan, case: Case, say: Say) -> dict[str, Any]:
             estimate, exact = log_p[name]
             row[name] = record(found, estimate, exact=exact)
         arms.append(row)
-    closed = _closed(case, params, sets["train"][1])
+    closed = case.closed(params, some["x"]) if case.closed else {}
     return {
         "experiment": "E1 frozen",
         "case": case.name,
@@ -154,18 +154,6 @@ def targets(curve: dict[str, list[float]]) -> dict[str, dict[str, float] | None]
             None if at is None else {axis: curve[axis][at] for axis in ("seconds", "decoder_gradients", "epochs")}
         )
     return found
-
-
-def _closed(case: Case, params: Values, data: Data) -> dict[str, float]:
-    """Return the closed forms of the linear model: its mean-field gap, and the gap of a rank-1 encoder."""
-    if case.name != "ppca":
-        return {}
-    exact, x = case.model.exact, data["x"]
-    return {
-        "mean_field_gap": exact.mean_field_gap(params),
-        "rank_1_gap": exact.rank_gap(params, 1, np.cov(x.T, bias=True)),
-        "log_p": float(exact.log_likelihood(x, params).mean()),
-    }
 
 
 def with_globals(plan: Plan, case: Case, say: Say) -> dict[str, Any]:

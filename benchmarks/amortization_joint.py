@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.amortization_arms import Case, build, learn, phi_of, sizes_of
+from benchmarks.amortization_arms import RANK_1, Case, build, learn, phi_of, sizes_of
 from benchmarks.amortization_frozen import Say, axes, own_phi, rows_of, targets, words_of
 from benchmarks.amortization_judge import Judge, record
 from benchmarks.amortization_plan import Plan
@@ -32,7 +32,7 @@ def joint(plan: Plan, case: Case, say: Say) -> dict[str, Any]:
     for seed in plan.seeds:
         starts = set()
         for arm in case.arms:
-            if arm == "amortized, rank 1":
+            if arm == RANK_1:
                 continue
             run = build(case.model, case.train, words_of(plan, case, arm, seed, "joint"))
             starts.add(array_hash(run.model_params))

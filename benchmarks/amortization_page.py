@@ -20,7 +20,6 @@ ELSEWHERE = """## What this page does not hold
 - At the reduced size: 20 row steps a visit, a wider encoder, 10 seeds, data of MNIST's size, codes of 50 numbers
   (whose log p(x) is a lower bound, by importance sampling or annealing, and is called one), 10⁴ rows of the
   hierarchical normal, and fits of 10⁴ new rows' φ in the autoencoder. All of it is in `--full`.
-- The amortization gap of a chain of states, which local inputs cannot close: the zoo has no encoder for one here.
 - Adam is row-wise in every per-datapoint arm: a row that is not visited does not move. A dense Adam would move it by
   momentum, which is another algorithm; see docs/pitfalls.md."""
 
@@ -89,10 +88,8 @@ def _experiment(row: Row) -> list[str]:
         said += f"L(q*) by the looks' draws is {row['optimum']:.4f}."
         closed = row["closed_form"]
         if closed:
-            said += (
-                f" Closed forms: mean-field gap {closed['mean_field_gap']:.4f}, amortization gap of a rank-1 encoder "
-                f"{closed['rank_1_gap']:.4f}."
-            )
+            each = "; ".join(f"{arm} {gap:.4f}" for arm, gap in closed["amortization_gaps"].items())
+            said += f" Closed forms: mean-field gap {closed['mean_field_gap']:.4f}; amortization gaps of {each}."
         parts.append(said)
     else:
         parts.append("After learning, every decoder is judged by q*, a fresh fit of each row from the same starts.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.amortization_arms import Case, gmm, hierarchical_normal, ppca, vae
+from benchmarks.amortization_arms import Case, gmm, hierarchical_normal, ppca, random_walk, vae
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def reduced(device: str = "cpu") -> Plan:
     return Plan(
         "reduced",
         (0, 1, 2),
-        [*small, digits],
+        [*small, random_walk(3000), digits],
         [hierarchical_normal(2000, visits), hierarchical_normal(2000, visits, rows=1000)],
         [small[0], digits],
         most_fitted={digits.name: 100},
@@ -67,7 +67,7 @@ def full(device: str = "cpu") -> Plan:
     return Plan(
         "full",
         range(10),
-        [*small, vae(10_000, visits), *large],
+        [*small, random_walk(5000), vae(10_000, visits), *large],
         [hierarchical_normal(5000, visits, rows=rows) for rows in (None, 1000, 10_000)],
         [*small, vae(10_000, visits), *large],
         looks=100,
@@ -85,7 +85,7 @@ def quick(device: str = "cpu") -> Plan:
     return Plan(
         "quick",
         (0,),
-        [ppca(40, (1,))],
+        [ppca(40, (1,)), random_walk(40, (1,), rows=8)],
         [hierarchical_normal(40, (1,))],
         [digits],
         looks=2,

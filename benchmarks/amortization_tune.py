@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.amortization_arms import Case, build, learn, phi_of
+from benchmarks.amortization_arms import RANK_1, Case, build, learn, phi_of
 from benchmarks.amortization_frozen import Say, frozen_params, words_of
 from benchmarks.amortization_grid import GRID, TUNING_SEED, Tried, key
 from benchmarks.amortization_judge import Judge, total
@@ -40,7 +40,7 @@ def _arms(plan: Plan, case: Case, experiment: str, say: Say) -> dict[str, tuple[
         return float(judge.quick(some, phi).mean())
 
     for arm in case.arms:
-        if (arm == "amortized, rank 1" and experiment == "joint") or (arm == "exact" and experiment == "frozen"):
+        if (arm == RANK_1 and experiment == "joint") or (arm == "exact" and experiment == "frozen"):
             continue
         run = build(case.model, case.train, words_of(plan, case, arm, TUNING_SEED, experiment), params)
         each: list[float | None] = []

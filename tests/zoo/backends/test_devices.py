@@ -31,8 +31,6 @@ def test_a_pyro_step_leaves_no_tensor_on_the_cpu(name, local, options, monkeypat
 
     Fake CUDA tensors do not serve here: without CUDA's library torch cannot index them, nor differentiate.
     """
-    if local == "semi_amortized":
-        pytest.xfail("torch's gradient inside a gradient refuses the tensor that Pyro's plate makes of its own")
     import torch
     from pyro.infer import trace_elbo, traceenum_elbo
 

@@ -13,7 +13,9 @@ less: nothing follows) and -1/step_sd² beside it. So neighbours are dependent w
     mean field   right means, too small variances (1/3 for 1/√5 in the middle of a long series with unit
                  variances), and a gap that grows by `exact.gap_per_step` a step, here 0.0681
     a window     an encoder that sees x from t - w to t + w only has an amortization gap, `exact.window_gap`,
-                 about a seventh for each w more and 0 only where it sees the whole series (reference 3)
+                 0 only where it sees the whole series (reference 3). With weights of its own at every step it
+                 would be about a seventh for each w more; the zoo's encoder has one set for all steps, and of
+                 depth 0 it cannot do at the ends of a series what it does in the middle
 
 There is nothing to learn: the two sds are options.
 

@@ -157,9 +157,9 @@ def window_gap(
         half_width: of the window, which ends where the series does; from T - 1 on the gap is 0.
         covariance_x: of the series that are averaged over, shape (T, T), such as np.cov(x.T, bias=True); the
             model's own unless given.
-        shared: whether one set of weights serves every step whose window is whole (and each kind of window
-            that is cut off at an end has a set): the best *linear* encoder that moves along the series. Else
-            each step has its own weights, which bounds all encoders of such windows from below.
+        shared: whether one set of weights serves every step, x being 0 beyond the ends of the series: the best
+            affine encoder that moves along it, such as the zoo's of depth 0. Else each step has its own weights,
+            which bounds all encoders of such windows from below.
         T, step_sd, noise_sd: the model's options.
     """
     rows = covariance(T=T, step_sd=step_sd, noise_sd=noise_sd) if covariance_x is None else covariance_x
@@ -169,9 +169,7 @@ def window_gap(
     matrix = rate[t[:, None], t] * rows[s[:, None], s]
     target = rows[t, s] / noise_sd**2
     if shared:
-        kind = np.stack([np.minimum(t, half_width), np.minimum(T - 1 - t, half_width), s - t])
-        place = np.unique(kind, axis=1, return_inverse=True)[1].ravel()
-        tie = np.eye(place.max() + 1)[place]
+        tie = np.eye(2 * T - 1)[T - 1 + s - t]
         matrix, target = tie.T @ matrix @ tie, tie.T @ target
     # Fewer series than columns make the system singular; all of its solutions are as good.
     weights = np.linalg.lstsq(matrix, target, rcond=None)[0]

@@ -1,4 +1,4 @@
-"""Where learning starts: every walk at the prior's mean, at the prior's scale."""
+"""Where learning starts: every walk at the prior's mean, at the prior's scale, the same for all steps."""
 
 from collections.abc import Mapping
 
@@ -23,6 +23,8 @@ def start(
         T, step_sd, noise_sd: the model's options.
 
     Returns:
-        A Start for one row's "z" (T,), spread by the prior's sd at each step, step_sd √t.
+        A Start for one row's "z" (T,), spread by the root mean square of the prior's sds, step_sd √t: one unit
+        for all steps, so that an encoder with the same weights at each gives each the same answer to the same
+        window.
     """
-    return {"z": Start(np.zeros(T), step_sd * np.sqrt(np.arange(1.0, T + 1)))}
+    return {"z": Start(np.zeros(T), np.full(T, step_sd * np.sqrt((T + 1) / 2)))}
