@@ -130,22 +130,25 @@ class Guide(Draws):
         read += params(self.sites) if self.local_latents else ()
         return self.emit({p.name: self._param(p) for p in read}, args, kwargs)
 
-    def emit(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def emit(
+        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any = None
+    ) -> dict[str, Any]:
         """Do what a call does at given params, without `param` statements.
 
         Args:
             held: the guide's params, φ of the rows and the model's params, by their full names.
             args, kwargs: what the model is called with.
+            noise: of the rows; without it a site of its own, which counts nothing, draws it.
         """
         values = {}
         if self.latents:
-            noise = torch.zeros(0)
+            shared = torch.zeros(0)
             if self.noise_size:
                 standard = dist.Normal(torch.zeros(()), 1.0).expand([self.noise_size]).to_event(1)
-                noise = pyro.sample("_noise", standard, infer=AUXILIARY)
-            values = self._emit_globals(held, noise)
+                shared = pyro.sample("_noise", standard, infer=AUXILIARY)
+            values = self._emit_globals(held, shared)
         if self.rows:
-            self._emit_rows({**held, **values}, args, kwargs)
+            self._emit_rows({**held, **values}, args, kwargs, noise)
         if self._emit:
             self._emit(self, args, kwargs, {**held, **values})
         return values
@@ -174,13 +177,14 @@ class Guide(Draws):
                 values[site.name] = pyro.sample(site.name, delta)
         return values
 
-    def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any) -> None:
         assert self.rows
         count = count_rows(args, kwargs)
-        shape = (1 + self.rows.inner_draws, count, self.rows.noise_size)
-        # It counts nothing: each site below has its whole density itself.
-        takes = bool(self.rows.noise_size)
-        noise = pyro.sample("_local_noise", Noise(shape), infer=AUXILIARY) if takes else torch.zeros(shape)
+        if noise is None:
+            shape = (1 + self.rows.inner_draws, count, self.rows.noise_size)
+            # It counts nothing: each site below has its whole density itself.
+            takes = bool(self.rows.noise_size)
+            noise = pyro.sample("_local_noise", Noise(shape), infer=AUXILIARY) if takes else torch.zeros(shape)
         phi, values, log_q = self.draw_rows(held, args, kwargs, noise)
         frames = {p.name: p for site in self.rows.sites for p in site.plates}
         rows = {"size": self.plate_size, "subsample": torch.arange(count)}

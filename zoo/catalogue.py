@@ -26,8 +26,8 @@ Data = dict[str, np.ndarray]
 def names() -> list[str]:
     """Return the models' names.
 
-    >>> names()
-    ['binary_latent', 'gmm', 'gmm_bayes', 'height', 'height_bayes', 'hierarchical_normal', 'ppca', 'random_walk', 'vae']
+    >>> {"gmm", "vae"} <= set(names())
+    True
     """
     path = importlib.import_module("zoo.models").__path__
     return sorted(m.name for m in pkgutil.iter_modules(path) if m.ispkg)

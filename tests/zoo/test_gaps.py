@@ -15,10 +15,12 @@ import zoo
 from zoo import cli, estimators
 from zoo.errors import UserError
 from zoo.gaps import Evidence, annealing, below_zero, gaps, table
-from zoo.gaps.best import best_phi
+from zoo.gaps.best import balanced, best_phi
 from zoo.gaps.measure import draw, noise, summary
 from zoo.inference import run_request
 from zoo.models.ppca import exact
+from zoo.models.random_walk import exact as random_walk
+from zoo.models.random_walk.data import simulate
 from zoo.report.gaps import gap_bars, k_hats
 from zoo.request import Request
 from zoo.rows import prior_phi
@@ -68,6 +70,15 @@ def test_q_star_of_a_linear_model_is_the_closed_form(rough: Any) -> None:
     drawn = np.repeat(np.sqrt(2) * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])[:, None], ROWS, 1)
     lost = exact.log_likelihood(data["x"], WIDE) - summary(rough, draw(rough, data, phi, drawn)).elbo
     assert lost == pytest.approx(np.full(ROWS, GAP), abs=1e-3)
+
+
+def test_q_star_of_many_latents_is_the_closed_form(backend: str) -> None:
+    data, T = simulate(1, 10, T=20), 20
+    run = zoo.fit("random_walk", data=data, backend=backend, local="constant", num_steps=1, dtype="float64")
+    phi = best_phi(run, data, [prior_phi(run, 10)], 0)
+    elbo = draw(run, data, phi, balanced(80, 10, T, 1)).bounds.mean(0)
+    lost = random_walk.log_likelihood(data["x"], {}, T=T) - elbo
+    assert lost == pytest.approx(np.full(10, random_walk.mean_field_gap(T=T)), abs=1e-3)
 
 
 def test_the_approximation_gap_is_the_closed_form(found: Any) -> None:

@@ -90,6 +90,11 @@ class Bound:
         """Return every param: frozen ones, those at v, and the rows' φ where the guide has a table."""
         return {**self.arrays(self.frozen), **self.coordinates.values(v), **({} if phi is None else {PHI: phi})}
 
+    def noise_shape(self, rows: int) -> tuple[int, int, int]:
+        """Return the shape of the local latents' noise for that many rows: (1 + inner draws, rows, size)."""
+        local = self.guide.rows
+        return (1 + local.inner_draws, rows, local.noise_size) if local else (1, rows, 0)
+
     def row_terms(self, values: Arrays, drawn: Arrays, data: Arrays) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Return the global latents' log prior () and the rows' log prior and log-likelihood (n, combinations)."""
         kwargs = {**data, **self.options}

@@ -112,6 +112,11 @@ class Bound:
         """Return every param: frozen ones, those at the parts of v, and the rows' φ where the guide has a table."""
         return {**self.constants, **self.coordinates.values_of(parts), **({} if phi is None else {PHI: phi})}
 
+    def noise_shape(self, rows: int) -> tuple[int, int, int]:
+        """Return the shape of the local latents' noise for that many rows: (1 + inner draws, rows, size)."""
+        local = self.guide.rows
+        return (1 + local.inner_draws, rows, local.noise_size) if local else (1, rows, 0)
+
     def row_terms(self, values: Arrays, drawn: Arrays, data: Arrays) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the global latents' log prior () and the rows' log prior and log-likelihood (n, combinations)."""
         kwargs = {**data, **self.options}

@@ -39,14 +39,14 @@ class Learning(Bound):
         model = Hold({**held, self.guide.data_plate: torch.arange(count, device=self.device)})(self.model)
 
         def guide(**kwargs: Any) -> None:
-            self.guide.emit(held, (), kwargs)
+            self.guide.emit(held, (), kwargs, torch.randn(self.noise_shape(count)))
 
         return self.elbo.differentiable_loss(model, guide, size=self.size, **batch, **self.options)
 
     def _step(
         self, parts: Sequence[torch.Tensor], lines: Any, batch: Arrays, rate: float, seeds: tuple[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Return the loss, its gradient by v, whose parts are given, and the rows' lines after their steps."""
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the loss and the rows' lines after their steps; the gradient by v is added to its parts' own."""
         for visit in range(self._row_steps - 1):
             reseed(self.device, *seeds, visit + 1)
             there = rows_pyro.phi(lines).detach().requires_grad_()
@@ -55,14 +55,23 @@ class Learning(Bound):
         reseed(self.device, *seeds)
         phi = None if lines is None else rows_pyro.phi(lines).detach().requires_grad_()
         loss = self._loss(parts, phi, batch)
-        sought = [*parts] if phi is None else [*parts, phi]
-        gradients = torch.autograd.grad(loss, sought, allow_unused=True, materialize_grads=True)
-        gradient = torch.cat([loss.new_zeros(0), *(g.reshape(-1) for g in gradients[: len(parts)])])
-        return loss.detach(), gradient, None if lines is None else rows_pyro.step(lines, gradients[-1], rate)
+        if parts or phi is not None:
+            torch.autograd.backward(loss, inputs=[*parts] if phi is None else [*parts, phi])
+        if phi is None:
+            return loss.detach(), None
+        assert phi.grad is not None
+        return loss.detach(), rows_pyro.step(lines, phi.grad, rate)
 
-    def _leaves(self, v: torch.Tensor) -> list[torch.Tensor]:
-        """Return v's parts, each to be differentiated by; they share its memory and move with it."""
-        return [part.detach().requires_grad_() for part in self.coordinates.parts(v)]
+    def _leaves(self, v: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Return v's parts, each to be differentiated by, and the gradient by v that theirs are views of.
+
+        The parts share v's memory and move with it.
+        """
+        gradient = torch.zeros_like(v)
+        parts = [part.detach().requires_grad_() for part in self.coordinates.parts(v)]
+        for part, own in zip(parts, self.coordinates.parts(gradient), strict=True):
+            part.grad = own
+        return parts, gradient
 
     @property
     def _row_steps(self) -> int:
@@ -86,7 +95,7 @@ class Learning(Bound):
         """
         v, mean, square = (self.tensor(a).clone() for a in (state.v, state.mean, state.square))
         taken = torch.tensor(float(state.count), device=self.device)
-        parts = self._leaves(v)
+        parts, gradient = self._leaves(v)
         table = None if state.table is None else self.tensor(state.table)
         batches = None if rows is None else torch.as_tensor(rows, device=self.device).long()
         count, losses = state.count, np.full(len(rates), np.nan)
@@ -94,7 +103,8 @@ class Learning(Bound):
             at = None if batches is None else batches[t]
             batch = self.data if at is None else {name: x.index_select(0, at) for name, x in self.data.items()}
             lines = None if table is None else rows_pyro.gather(table, at)
-            loss, gradient, lines = self._step(parts, lines, batch, float(rate), (seed, count))
+            gradient.zero_()
+            loss, lines = self._step(parts, lines, batch, float(rate), (seed, count))
             losses[t] = loss.item()
             if not (math.isfinite(losses[t]) and _finite(gradient) and (lines is None or _finite(lines))):
                 losses[t] = np.nan
@@ -178,10 +188,10 @@ class Learning(Bound):
             for name, value in checks.items():
                 if not torch.isfinite(value).all():
                     return name
-        gradient = self._step(self._leaves(v), lines, batch, 0.0, (seed, state.count))[1].cpu().numpy()
-        if np.isfinite(gradient).all():
-            return PHI
-        return self.coordinates.site_at(int(np.argmin(np.isfinite(gradient))))
+        parts, gradient = self._leaves(v)
+        self._step(parts, lines, batch, 0.0, (seed, state.count))
+        finite = torch.isfinite(gradient).cpu().numpy()
+        return PHI if finite.all() else self.coordinates.site_at(int(np.argmin(finite)))
 
     @scoped
     def values(self, state: State) -> Values:

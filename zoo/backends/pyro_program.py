@@ -23,11 +23,6 @@ BUDGET = 2_000_000  # numbers held at once while evaluating draws
 class Program(Learning):
     """A model, its guide, its data, in one precision on one device. Arguments: those of `Bound`."""
 
-    def noise_shape(self, rows: int) -> tuple[int, int, int]:
-        """Return the shape of the local latents' noise for that many rows: (1 + inner draws, rows, size)."""
-        local = self.guide.rows
-        return (1 + local.inner_draws, rows, local.noise_size) if local else (1, rows, 0)
-
     @scoped
     def evaluate(
         self,

@@ -18,7 +18,7 @@ from zoo.schedule import cosine
 if TYPE_CHECKING:
     from zoo.run import Run
 
-RATE, STEPS, PAIRS = 0.03, 400, 16  # of the last steps, each with so many pairs of balanced draws
+RATE, STEPS, PAIRS = 0.03, 400, 16  # of the last steps, each with at least so many pairs of balanced draws
 JUDGES = 1000  # draws that choose between candidates; what is chosen is reported on others
 TINY = 1e-30  # the least probability whose log is taken
 
@@ -96,7 +96,9 @@ def has_elbo(run: Run) -> bool:
 def _polished(run: Run, data: Values, phi: np.ndarray, seed: int) -> np.ndarray:
     module = import_module(f"zoo.backends.{run.backend}_polish")
     params = run.params_for(data, phi)
-    found: np.ndarray = module.polish(run.program, params, data, phi, cosine(RATE, STEPS), seed, num_pairs=PAIRS)
+    # Only more pairs than latents balance all of their covariances.
+    pairs = max(PAIRS, 2 * run.program.noise_shape(1)[2])
+    found: np.ndarray = module.polish(run.program, params, data, phi, cosine(RATE, STEPS), seed, num_pairs=pairs)
     return np.where(np.isfinite(found).all(1)[:, None], found, phi)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -35,6 +37,25 @@ class SiteLike(Protocol):
 
 
 Edges = Collection[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The arrays of a network, drawn as one parameter."""
+
+    name: str
+    plates: Sequence[PlateLike] = ()
+    kind: str = "param"
+
+
+def folded(sites: Iterable[SiteLike], edges: Edges) -> tuple[tuple[SiteLike, ...], set[tuple[str, str]]]:
+    """Return sites and edges as they are drawn: "decoder.layer0.weight" and all its kin are one "decoder"."""
+    sites = tuple(sites)
+    stems = {s.name: s.name.partition(".")[0] for s in sites if s.kind == "param"}
+    count = Counter(stems.values())
+    shown = {s.name: stems[s.name] if count[stems.get(s.name, "")] > 1 else s.name for s in sites}
+    kept = {shown[s.name]: s if shown[s.name] == s.name else Network(shown[s.name]) for s in sites}
+    return tuple(kept.values()), {(shown[parent], shown[child]) for parent, child in edges}
 
 
 def plates_of(sites: Iterable[SiteLike]) -> list[PlateLike]:

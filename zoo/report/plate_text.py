@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from zoo.report.layout import Graph
-from zoo.report.plate_graph import Edges, SiteLike, label, plates_of
+from zoo.report.plate_graph import Edges, SiteLike, folded, label, plates_of
 
 
 def text(sites: Iterable[SiteLike], edges: Edges) -> str:
@@ -19,7 +19,7 @@ def text(sites: Iterable[SiteLike], edges: Edges) -> str:
     Returns:
         Lines of text: `·` a parameter, `○` a latent, `●` an observed site.
     """
-    sites = tuple(sites)
+    sites, edges = folded(sites, edges)
     depths = Graph(tuple(s.name for s in sites), tuple(edges)).depths()
     order = {s.name: (depths[s.name], i) for i, s in enumerate(sites)}
     width = max(len(s.name) for s in sites)

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.card import Card
 from zoo.report.formula import glyphs
 from zoo.report.layout import Graph, place
-from zoo.report.plate_graph import Edges, SiteLike, describe, label, members_of, ordered, plates_of
+from zoo.report.plate_graph import Edges, SiteLike, describe, folded, label, members_of, ordered, plates_of
 from zoo.report.plate_text import text
 
 RADIUS, DOT, ABOVE = 20.0, 5.0, 14.0
@@ -85,9 +85,10 @@ def diagram(sites: Iterable[SiteLike], edges: Edges, card: Card | None = None) -
         card: gives the symbols; without it, nodes carry their names only.
 
     Returns:
-        SVG text. Colours are CSS variables (`--ink`, `--node`, `--observed`, `--soft`) with fallbacks.
+        SVG text, in which a network's arrays are one dot. Colours are CSS variables (`--ink`, `--node`,
+        `--observed`, `--soft`) with fallbacks.
     """
-    sites = tuple(sites)
+    sites, edges = folded(sites, edges)
     drawing = arrange(sites, edges, card)
     left = min([n.x - n.radius for n in drawing.nodes] + [r.left for r in drawing.rectangles]) - 4
     right = max([n.right for n in drawing.nodes] + [r.right for r in drawing.rectangles]) + 4

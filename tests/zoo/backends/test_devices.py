@@ -44,9 +44,9 @@ def test_a_pyro_step_leaves_no_tensor_on_the_cpu(name, local, options, monkeypat
     def step(self: Any) -> list[torch.Tensor]:
         self.constants = self.arrays(self.frozen)
         lines = torch.empty(6, 3 * k + 1) if k else None
-        loss, gradient, moved = self._step(
-            self._leaves(torch.empty(size)), lines, {n: torch.empty(s) for n, s in shapes.items()}, 0.1, (0, 0)
-        )
+        parts, gradient = self._leaves(torch.empty(size))
+        batch = {n: torch.empty(s) for n, s in shapes.items()}
+        loss, moved = self._step(parts, lines, batch, 0.1, (0, 0))
         return [loss, gradient, *([] if moved is None else [moved])]
 
     for objective in (trace_elbo, traceenum_elbo):

@@ -214,3 +214,14 @@ def test_text_names_every_site_once_in_aligned_boxes(sites: list[Site], edges: l
         if "└" in line:
             depth -= 1
     assert depth == 0
+
+
+def test_a_network_is_one_dot() -> None:
+    layers = [Site(f"decoder.layer{i}.{part}", "param") for i in (0, 1) for part in ("weight", "bias")]
+    sites = [*layers, Site("prior.loc", "param"), Site("z", "latent", (ROWS,)), Site("x", "observed", (ROWS,))]
+    edges = [(s.name, "x") for s in layers] + [("prior.loc", "z"), ("z", "x")]
+    root = ElementTree.fromstring(plates.diagram(sites, edges))
+    assert [n.get("data-node") for n in root.iter() if n.get("data-node")] == ["decoder", "prior.loc", "z", "x"]
+    drawn = [e.get("data-edge") for e in root.iter() if e.get("data-edge")]
+    assert sorted(drawn) == ["decoder:x", "prior.loc:z", "z:x"]
+    assert "· decoder" in plates.text(sites, edges)

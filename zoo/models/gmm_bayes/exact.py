@@ -173,7 +173,7 @@ def evidence(data: Arrays, **options: Any) -> float | None:
         return float(log_marginal(np.ones((1, n), bool), x, o)[0])
     sets = np.arange(2**n)[:, None] >> np.arange(n) & 1 == 1
     term = log_marginal(sets, x, o) + gammaln(o.alpha + sets.sum(1)) - gammaln(o.alpha)
-    whole, part = _subsets(n)
+    whole, part = subsets(n)
     starts = np.flatnonzero(np.diff(whole, prepend=-1))
     total = term
     for _ in range(o.K - 1):
@@ -183,7 +183,7 @@ def evidence(data: Arrays, **options: Any) -> float | None:
     return float(total[-1] + gammaln(o.K * o.alpha) - gammaln(o.K * o.alpha + n))
 
 
-def _subsets(n: int) -> tuple[np.ndarray, np.ndarray]:
+def subsets(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return every (set, subset of it) as bit masks, 3ⁿ pairs in the order of the sets."""
     whole = part = np.zeros(1, int)
     for bit in 1 << np.arange(n):
