@@ -25,5 +25,6 @@ def step(v: Any, gradient: Any, mean: Any, square: Any, count: Any, rate: Any) -
     """
     mean = BETA1 * mean + (1 - BETA1) * gradient
     square = BETA2 * square + (1 - BETA2) * gradient * gradient
-    corrected = (square / (1 - BETA2**count)) ** 0.5 + EPSILON
-    return v - rate * (mean / (1 - BETA1**count)) / corrected, mean, square
+    # The corrections are numbers, taken out of the arrays' arithmetic.
+    corrected = square**0.5 * (1 - BETA2**count) ** -0.5 + EPSILON
+    return v - (rate / (1 - BETA1**count)) * mean / corrected, mean, square

@@ -73,11 +73,12 @@ class Learning(Bound):
             The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
             that compilation took.
         """
-        moments = (jnp.asarray(a, self.dtype) for a in (state.v, state.mean, state.square))
+        # NumPy's arrays are handed to what is compiled as they are, which is faster than to put each in place before.
+        moments = (np.asarray(a, self.dtype) for a in (state.v, state.mean, state.square))
         table = None if state.table is None else jnp.asarray(state.table, self.dtype)
-        carry = (*moments, jnp.asarray(state.count, "int32"), table, jnp.asarray(True))
+        carry = (*moments, np.int32(state.count), table, np.True_)
         key = jax.random.key(seed)
-        inputs = (jnp.asarray(rates, self.dtype), None if rows is None else jnp.asarray(rows))
+        inputs = (np.asarray(rates, self.dtype), rows)
         shape = ("learn", len(rates), None if rows is None else rows.shape)
         began = time.perf_counter()
         if shape not in self._compiled:
