@@ -38,7 +38,7 @@ class Judge:
 
     def __init__(self, case: Case, device: str = "cpu") -> None:
         words = {"local": "constant", "dtype": case.judge_dtype, "device": device, "restarts": 1}
-        self.run = build(case.model, case.train, words)
+        self.run, self.linear = build(case.model, case.train, words), case.closed is not None
         self.first = dict(self.run.params)
 
     def hold(self, params: Values) -> None:
@@ -49,7 +49,9 @@ class Judge:
     def best(self, data: Data, more: list[np.ndarray], seed: int) -> np.ndarray:
         """Return φ of q* by row (n, size): from the prior, the best of some codes of the prior, and from `more`."""
         first = prior_phi(self.run, len(next(iter(data.values()))))
-        extra = [] if self.run.program.guide.rows.discrete else self._tried(data, first, seed)
+        # A linear Gaussian model's posterior has one peak, whatever the row.
+        one = self.run.program.guide.rows.discrete or self.linear
+        extra = [] if one else self._tried(data, first, seed)
         return best_phi(self.run, data, [first, *extra, *more], seed)
 
     def _tried(self, data: Data, first: np.ndarray, seed: int) -> list[np.ndarray]:

@@ -124,7 +124,7 @@ def _by_occupied(x: np.ndarray, o: Options) -> np.ndarray | None:
     n = len(x)
     if n > MOST_ROWS:
         return None
-    sets = np.arange(2**n)[:, None] >> np.arange(n) & 1 == 1
+    sets = mixture.all_sets(n)
     term, count = mixture.log_marginal(sets, x, o.component), sets.sum(1)
     whole, part = mixture.subsets(n)
     starts = np.flatnonzero(np.diff(whole, prepend=-1))

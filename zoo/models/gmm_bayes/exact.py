@@ -171,16 +171,31 @@ def evidence(data: Arrays, **options: Any) -> float | None:
         return None
     if o.K == 1:
         return float(log_marginal(np.ones((1, n), bool), x, o)[0])
-    sets = np.arange(2**n)[:, None] >> np.arange(n) & 1 == 1
-    term = log_marginal(sets, x, o) + gammaln(o.alpha + sets.sum(1)) - gammaln(o.alpha)
+    sets = all_sets(n)
+    return sum_over_allocations(log_marginal(sets, x, o), o.K, o.alpha)
+
+
+def all_sets(n: int) -> np.ndarray:
+    """Return which of n rows are in each of their 2ⁿ sets, booleans (2ⁿ, n); set m holds the bits of m."""
+    return np.asarray(np.arange(2**n)[:, None] >> np.arange(n) & 1 == 1)
+
+
+def sum_over_allocations(log_marginals: np.ndarray, K: int, alpha: float) -> float:
+    """Return the evidence of rows allocated to K exchangeable components, in nats.
+
+    Args:
+        log_marginals: of each set in `all_sets`, drawn from one component (2ⁿ,).
+        K: number of components.
+        alpha: concentration of the symmetric Dirichlet prior of their shares.
+    """
+    n = len(log_marginals).bit_length() - 1
+    term = log_marginals + gammaln(alpha + all_sets(n).sum(1)) - gammaln(alpha)
     whole, part = subsets(n)
     starts = np.flatnonzero(np.diff(whole, prepend=-1))
     total = term
-    for _ in range(o.K - 1):
-        pairs = total[part] + term[whole - part]
-        top = np.maximum.reduceat(pairs, starts)
-        total = top + np.log(np.add.reduceat(np.exp(pairs - top[whole]), starts))
-    return float(total[-1] + gammaln(o.K * o.alpha) - gammaln(o.K * o.alpha + n))
+    for _ in range(K - 1):
+        total = np.logaddexp.reduceat(total[part] + term[whole - part], starts)
+    return float(total[-1] + gammaln(K * alpha) - gammaln(K * alpha + n))
 
 
 def subsets(n: int) -> tuple[np.ndarray, np.ndarray]:
