@@ -77,7 +77,7 @@ format: $(MAIN)
 
 # Checks of many minutes, such as ten seeds of every mixture in both backends.
 test-long: $(MAIN)
-	$(BIN)/python -m pytest -m long
+	JAX_DISABLE_MOST_OPTIMIZATIONS=0 $(BIN)/python -m pytest -m long
 
 test-legs: leg-numpyro leg-pyro
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Most tests take few steps, and compiling them well takes longer than they do; `make test-long` compiles as users do.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Most of a test's time is compiling: what one worker has compiled, the others, and commands that tests run, reuse.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

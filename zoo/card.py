@@ -124,6 +124,7 @@ class Card:
             count)) or "window" (each step of a series with its neighbours).
         exchangeable: the dimension whose labels can be permuted without changing the model; or empty.
         label_site: the site by which relabelling matches components; it has the exchangeable dimension.
+        no_reference: why chains have no moments that a guide could be held against; empty where they have.
         dims: sizes of the named dimensions from data and options.
         learning: pinned SVI defaults.
     """
@@ -145,6 +146,7 @@ class Card:
     encoder: Mapping[str, str] = field(default_factory=dict)
     exchangeable: str = ""
     label_site: str = ""
+    no_reference: str = ""
     learning: Learning = Learning()
 
     def active_sites(self, options: Mapping[str, Any]) -> tuple[Site, ...]:

@@ -119,5 +119,6 @@ CARD = Card(
     ),
     dims=lambda data, options: dims(data, options) | {"break": options["K"] - 1},
     local=("marginal", "exact"),
+    no_reference="chains exchange components whose labels are not alike: no moment belongs to one of them",
     learning=Learning(num_steps=3000, learning_rate=0.02, restarts=5),
 )
