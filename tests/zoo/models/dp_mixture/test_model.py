@@ -6,12 +6,12 @@ import pytest
 from zoo.models.dp_mixture import exact
 
 X = np.array([[2.0, 50.0], [4.0, 80.0], [3.0, 99.0], [-9.0, 0.0], [4.5, 85.0]])
-Z = {"z": np.array([0, 1, 2, 0, 1])}
-OPTIONS = {"K": 3, "D": 2, "alpha": 0.7, "center": (3.0, 60.0), "spread": (1.2, 13.0), "kappa0": 0.4, "a0": 1.5}
+Z = {"z": np.array([0, 1, 2, 3, 1])}
+OPTIONS = {"K": 4, "D": 2, "alpha": 0.7, "center": (3.0, 60.0), "spread": (1.2, 13.0), "kappa0": 0.4, "a0": 1.5}
 VALUES = {
-    "sticks": np.array([1e-10, 0.3]),
-    "variance": np.array([[0.1, 30.0], [1e-5, 20.0], [0.5, 1e4]]),
-    "loc": np.array([[2.0, 55.0], [4.0, 80.0], [300.0, 60.0]]),
+    "sticks": np.array([0.4, 1e-10, 0.3]),
+    "variance": np.array([[0.1, 30.0], [1e-5, 20.0], [0.5, 1e4], [2.0, 5.0]]),
+    "loc": np.array([[2.0, 55.0], [4.0, 80.0], [300.0, 60.0], [-8.0, 1.0]]),
 }
 
 
@@ -20,7 +20,7 @@ def test_log_density_is_exact_at_sampled_labels(library, plain):
     answer = exact.log_joint(VALUES | Z, {"x": X}, **OPTIONS)
     assert list(sites) == list(answer)
     assert {name: site[0].sum() for name, site in sites.items()} == pytest.approx(answer, rel=1e-10)
-    assert (sites["sticks"][0].shape, sites["loc"][0].shape) == ((2,), (3,))
+    assert (sites["sticks"][0].shape, sites["loc"][0].shape) == ((3,), (4,))
 
 
 def test_labels_summed_out_by_the_library_are_exact(library, plain):
