@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.amortization_arms import Case, Words, build, learn, phi_of, row_gradients, sizes_of
+from benchmarks.amortization_arms import build, learn, phi_of, row_gradients, sizes_of
+from benchmarks.amortization_cases import Case, Words
 from benchmarks.amortization_grid import TUNING_SEED, rate_of
 from benchmarks.amortization_judge import Judge, record, total
 from benchmarks.amortization_plan import Plan

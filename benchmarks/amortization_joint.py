@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.amortization_arms import RANK_1, Case, build, learn, phi_of, sizes_of
+from benchmarks.amortization_arms import build, learn, phi_of, sizes_of
+from benchmarks.amortization_cases import RANK_1, Case
 from benchmarks.amortization_frozen import Say, axes, own_phi, rows_of, targets, words_of
 from benchmarks.amortization_judge import Judge, record
 from benchmarks.amortization_plan import Plan

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.amortization_arms import Case, build
+from benchmarks.amortization_arms import build
+from benchmarks.amortization_cases import Case
 from guides.families import generator
 from zoo import bounds
 from zoo.backends.state import Values

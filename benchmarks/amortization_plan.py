@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.amortization_arms import Case, gmm, hierarchical_normal, ppca, random_walk, vae
+from benchmarks.amortization_cases import Case, gmm, hierarchical_normal, ppca, random_walk, vae
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.amortization_arms import RANK_1, Case, build, learn, phi_of
+from benchmarks.amortization_arms import build, learn, phi_of
+from benchmarks.amortization_cases import RANK_1, Case
 from benchmarks.amortization_frozen import Say, frozen_params, words_of
 from benchmarks.amortization_grid import GRID, TUNING_SEED, Tried, key
 from benchmarks.amortization_judge import Judge, total
