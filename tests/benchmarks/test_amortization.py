@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks import amortization, amortization_checks, amortization_plan, results
-from benchmarks.amortization_arms import RANK_1, build, learn, turned
+from benchmarks.amortization_arms import build, learn
+from benchmarks.amortization_cases import RANK_1, turned
 from benchmarks.amortization_grid import GRID, TRIED, rate_of
 from benchmarks.amortization_judge import paired, total
 from zoo.models.hierarchical_normal import exact as hierarchical
@@ -67,6 +68,8 @@ def test_the_linear_model_is_held_to_its_closed_forms() -> None:
     row = {"experiment": "E1 frozen", "case": "ppca", "optimum": -2.702, "closed_form": closed, "arms": arms}
     said = amortization_checks.faults([row])
     assert len(said) == 3
+    nan = {**row, "optimum": np.nan, "arms": [{**a, "curve": {"nats_below": [np.nan]}} for a in arms]}
+    assert len(amortization_checks.faults([nan])) == 3
     assert "mean-field gap" in said[0]
     assert "'amortized' loses 0.0020 nats a row (seed 0, numpyro), the closed form 0.0000" in said[1]
     assert RANK_1 in said[2]
