@@ -50,8 +50,8 @@ def is_exact(run: Run) -> bool:
 def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) -> np.ndarray:
     """Return the φ of each row that makes its ELBO largest (n, size), what rows share being held.
 
-    From every start, `fit_phi` climbs, and the last steps follow by many balanced draws. Of all candidates each row
-    keeps the one that is best by 1,000 draws, the same for all and balanced as the last steps' are.
+    From every start `fit_phi` climbs, and each row keeps the best of where these led, by 1,000 draws that are the same
+    for all. From there the last steps follow, by balanced draws, and are kept where they gain by the 1,000.
 
     Args:
         run: an arm.
@@ -66,14 +66,18 @@ def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) ->
         probs = run.program.row_probs(run.params_for(data, starts[0]), {}, data)[0]
         log_probs = np.log(np.maximum(probs, TINY))
         return np.asarray(log_probs[:, 1:] - log_probs[:, :1])
-    candidates = []
-    for start in starts:
-        candidates.append(fit_phi(run, data, start, seed))
-        if not guide.discrete:
-            candidates.append(_polished(run, data, candidates[-1], seed))
     drawn = balanced(JUDGES, len(starts[0]), run.program.noise_shape(1)[2], seed)
-    worth = np.stack([_worth(run, data, phi, drawn) for phi in candidates])
-    return np.take_along_axis(np.stack(candidates), worth.argmax(0)[None, :, None], 0)[0]
+    best, worth = starts[0], np.full(len(starts[0]), -np.inf)
+
+    def keep(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        after = _worth(run, data, phi, drawn)
+        return np.where((after > worth)[:, None], phi, best), np.maximum(after, worth)
+
+    for start in starts:
+        best, worth = keep(fit_phi(run, data, start, seed))
+    if not guide.discrete:
+        best, worth = keep(_polished(run, data, best, seed))
+    return best
 
 
 def starts_of(runs: Sequence[Run], phis: Sequence[np.ndarray]) -> list[np.ndarray]:
