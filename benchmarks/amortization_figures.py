@@ -24,7 +24,9 @@ LEAST = 1e-4  # nats: below it a curve is rounding
 def look(arms: list[str], arm: str) -> dict[str, Any]:
     """Return an arm's colour and line: told apart without colour too."""
     place = arms.index(arm)
-    return {"color": CYCLE[place % len(CYCLE)], "linestyle": LINES[place % len(LINES)]}
+    # Each time that the colours are through, the lines move on by one: no two arms look the same.
+    line = LINES[(place + place // len(CYCLE)) % len(LINES)]
+    return {"color": CYCLE[place % len(CYCLE)], "linestyle": line}
 
 
 @styled

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import amortization, amortization_checks, amortization_plan, results
+from benchmarks import amortization, amortization_checks, amortization_figures, amortization_plan, results
 from benchmarks.amortization_arms import build, learn
 from benchmarks.amortization_cases import RANK_1, turned
 from benchmarks.amortization_grid import GRID, TRIED, rate_of
@@ -56,6 +56,12 @@ def test_an_ordering_that_is_violated_is_one_line(changes: dict[str, Any], words
     assert "\n" not in fault
     with pytest.raises(ValueError, match=words):
         raise ValueError(fault)
+
+
+def test_no_two_arms_look_the_same() -> None:
+    arms = [str(i) for i in range(12)]
+    looks = [amortization_figures.look(arms, arm) for arm in arms]
+    assert len({(one["color"], str(one["linestyle"])) for one in looks}) == len(arms)
 
 
 def test_the_linear_model_is_held_to_its_closed_forms() -> None:
