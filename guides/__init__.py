@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guides.errors import GuideError
-from guides.exact_rows import Exact
 from guides.start import Start
+from guides.supplied import Supplied
 
-__all__ = ["Exact", "GuideError", "Start", "build", "local_names", "names"]
+__all__ = ["GuideError", "Start", "Supplied", "build", "local_names", "names"]
 
 BACKENDS = {"pyro": ("pyro", "torch"), "numpyro": ("numpyro", "jax")}
 
@@ -47,7 +47,7 @@ def build(
     local_guide: str = "mean_field",
     local_options: Mapping[str, Any] | None = None,
     encoder: Mapping[str, str] | None = None,
-    exact: Exact | None = None,
+    supplied: Supplied | None = None,
     starts: Mapping[str, Start] | None = None,
     data_plate: str = "data",
     seed: int = 0,
@@ -65,7 +65,7 @@ def build(
         local_guide: family of the continuous ones, with any treatment that gives each row its own numbers.
         local_options: options of the treatment and of that family, such as {"depth": 2}.
         encoder: what an encoder sees, data name to "row", "counts" or "window"; every array by default.
-        exact: for local="exact" with continuous latents: the model's own draw from their posterior.
+        supplied: for "exact" or "coordinate" with continuous latents: the model's own q of them.
         starts: where latents start, by site name, as `Start(value, spread)`; the support's middle otherwise.
         data_plate: name of the plate over rows.
         seed: of the family's initial values.
@@ -103,7 +103,7 @@ def build(
         local_guide=local_guide,
         local_options=local_options,
         encoder=encoder,
-        exact=exact,
+        supplied=supplied,
         starts=starts,
         data_plate=data_plate,
         seed=seed,

@@ -47,7 +47,7 @@ class Draws:
     def draw_rows(
         self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any
     ) -> tuple[Any, dict[str, Any], Any]:
-        """Transform noise to the local latents that have numbers of their own, without sample statements.
+        """Transform noise to the local latents that have numbers of their own, as learning takes them.
 
         Args:
             held: every param and global latent.
@@ -55,16 +55,20 @@ class Draws:
             noise: standard normals (1 + inner draws, B, noise_size).
 
         Returns:
-            φ (B, size); values by site; log q of each row (B,).
+            φ (B, size); values by site; log q of each row (B,), or what makes learning's gradient right in its place.
         """
-        assert self.rows
+        phi = self.row_phi(held, args, kwargs, noise)
         data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
+        return phi, *self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+
+    def row_phi(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any) -> Any:
+        """Return φ of each row (B, size); arguments as `draw_rows`."""
+        assert self.rows
 
         def bound(phi: Any, inner: Any) -> Any:
             return self.row_bounds(held, args, kwargs, phi, inner[None])[0]
 
-        phi = self.rows.phi(held, data, noise[1:], bound)
-        return phi, *self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+        return self.rows.phi(held, named_data(self.model, args, kwargs), noise[1:], bound)
 
     def row_bounds(
         self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], phi: Any, noise: Any
@@ -74,6 +78,8 @@ class Draws:
         It serves every treatment; see `draw_rows`. Discrete latents that are few are summed over, not drawn.
         """
         assert self.rows
+        if self.rows.bounds:
+            return self.rows.bounds(held, named_data(self.model, args, kwargs), phi)[1:]
         terms = self._row_terms(held, args, kwargs)
         if self.rows.enumerated:
             values, log_q = self.rows.draw_continuous(held, phi, noise[0])

@@ -34,17 +34,17 @@ def guide_parameters(family: Family, size: int, seed: int, options: Mapping[str,
 
 
 def treatments(
-    local: str | Mapping[str, str], sites: Sequence[TracedSite], *, exact: bool
+    local: str | Mapping[str, str], sites: Sequence[TracedSite], *, supplied: bool
 ) -> tuple[str | None, tuple[TracedSite, ...], tuple[TracedSite, ...]]:
     """Say which local latents get numbers of their own, and which are treated by the true posterior.
 
     Args:
         local: a treatment, or one by site.
         sites: the local latents.
-        exact: whether the model brings a draw from the posterior of its continuous ones.
+        supplied: whether the model brings its own q of its continuous ones.
 
     Returns:
-        The treatment that hands out φᵢ, or None; the sites it serves; the other sites.
+        The treatment that hands out φᵢ, or that the model brings, or None; the sites it serves; the other sites.
 
     Raises:
         GuideError: a site that no treatment serves, or two treatments that hand out φᵢ.
@@ -57,7 +57,7 @@ def treatments(
     if len(handing) > 1:
         raise GuideError(f"local treatments {' and '.join(map(repr, handing))} cannot be mixed; choose one of them")
     for site in sites:
-        if not site.discrete and not handing and not (exact and names[site.name] == "exact"):
+        if not site.discrete and not handing and not (supplied and treatment(names[site.name]).supplied):
             raise GuideError(
                 f"local={names[site.name]!r} cannot serve site {site.name!r}, which is continuous: take one of "
                 + ", ".join(n for n in local_names() if treatment(n).by_row)
@@ -65,7 +65,7 @@ def treatments(
     # A site of a single category has nothing to learn.
     own = [s for s in sites if s.cardinality != 1 and (names[s.name] in handing or not (handing or s.discrete))]
     rest = [s for s in sites if s not in own]
-    chosen = None if not own else handing[0] if handing else "exact"
+    chosen = None if not own else handing[0] if handing else names[own[0].name]
     return chosen, tuple(own), tuple(rest)
 
 

@@ -18,13 +18,13 @@ from guides import local as local_treatments
 from guides.coordinates_numpyro import Coordinates
 from guides.draws_numpyro import Draws, unprefixed
 from guides.errors import GuideError
-from guides.exact_rows import Exact, ExactRows
 from guides.families import family
 from guides.families.standard import log_prob
 from guides.guide import check_served, guide_parameters, named_data, treatments
 from guides.local_guide_numpyro import LocalGuide
 from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, row_axis, with_rows
 from guides.start import Start
+from guides.supplied import Supplied, SuppliedRows
 from guides.trace_numpyro import constraint, sites
 
 AUXILIARY = {"is_auxiliary": True}
@@ -47,7 +47,7 @@ class Guide(Draws):
         local_guide: family of the continuous local latents.
         local_options: options of the treatment and of that family.
         encoder: what an encoder sees, data name to "row", "counts" or "window"; every observed array by default.
-        exact: the model's own draw from the posterior of its continuous local latents.
+        supplied: the model's own q of its continuous local latents.
         starts: where each latent and parameter starts, by site name.
         data_plate: name of the plate over rows.
         seed: of the initial values of the family's parameters.
@@ -71,7 +71,7 @@ class Guide(Draws):
         local_guide: str = "mean_field",
         local_options: Mapping[str, Any] | None = None,
         encoder: Mapping[str, str] | None = None,
-        exact: Exact | None = None,
+        supplied: Supplied | None = None,
         starts: Mapping[str, Start] | None = None,
         data_plate: str = "data",
         seed: int = 0,
@@ -91,12 +91,12 @@ class Guide(Draws):
         if joint:
             self.latents += tuple(s for s in self.local_latents if not s.discrete)
             self.local_latents = tuple(s for s in self.local_latents if s.discrete)
-        chosen, own, self.summed = treatments(local, self.local_latents, exact=exact is not None)
+        chosen, own, self.summed = treatments(local, self.local_latents, supplied=supplied is not None)
         check_served(name, self.family, free, data_plate, self.summed)
         self.coordinates = Coordinates(self.latents, starts)
-        self.rows: Any = None  # a LocalGuide or ExactRows
-        if own and chosen == "exact" and exact:
-            self.rows = ExactRows(own, exact)
+        self.rows: Any = None  # a LocalGuide or SuppliedRows
+        if chosen and supplied and local_treatments.treatment(chosen).supplied:
+            self.rows = SuppliedRows(own, supplied)
         elif own:
             seen = {n: np.asarray(a) for n, a in named_data(model, args, kwargs).items()} if data is None else data
             self.rows = LocalGuide(

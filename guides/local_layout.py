@@ -54,10 +54,13 @@ class LocalLayout:
         inputs: what an encoder sees.
 
     `enumerated` says whether the library sums over the discrete latents: with one entry a row they are few enough.
+    `bounds` is None: no ELBO of a row is a closed form.
 
     Raises:
         GuideError: the family or the treatment cannot serve the sites, or an option is unknown.
     """
+
+    bounds = None
 
     def __init__(
         self,

@@ -152,6 +152,9 @@ def log_likelihood(run: Run, data: dict[str, np.ndarray], num_draws: int, seed: 
         found = evaluate(run, num_draws, "iwae", seed, data=None if data is run.data else data)
         return estimators.importance(found.rows - found.row_log_q)
     each = run.row_densities(data)
+    if each is None:
+        found = evaluate(run, num_draws, "iwae", seed, data=None if data is run.data else data)
+        return estimators.importance(found.rows - found.row_log_q)
     value = estimators.log_mean_exp(each)
     ratio = np.exp(each - value)
     error = ratio.std(0, ddof=1) / math.sqrt(len(each)) if len(each) > 1 else np.zeros_like(value)

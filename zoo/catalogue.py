@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from guides.exact_rows import Exact
+from guides.local import treatment
 from guides.start import Start
+from guides.supplied import Supplied
 from zoo import backends
 from zoo.card import Card, DataSet
 from zoo.checks import check_data, check_options, read_names, read_table
@@ -119,14 +120,25 @@ class Model:
         given = {name: value for name, value in self.options.items() if value is not None}
         return self._module("data").simulate(seed, size, **given)
 
-    def exact_draw(self, backend: str) -> Exact | None:
-        """Return the model's own draw from the true posterior of its continuous local latents; None without one."""
+    def supplied(self, local: Any, backend: str) -> Supplied | None:
+        """Return the model's own q of its continuous local latents under a treatment; None where it brings none."""
+        if not (isinstance(local, str) and treatment(local).supplied):
+            return None
         try:
-            module = self._module(f"exact_{backend}")
+            module = self._module(f"{local}_{backend}")
         except ModuleNotFoundError:
             return None
-        options = self.options
-        return Exact(module.noise_size(**options), partial(module.draw, **options))
+        given = self.options
+        draw, size = partial(module.draw, **given), module.noise_size(**given)
+        if local == "exact":
+            return Supplied(size, lambda values, data, phi, noise: draw(values, data, noise))
+        return Supplied(
+            size,
+            lambda values, data, phi, noise: draw(phi, noise),
+            module.phi_size(**given),
+            partial(module.phi, **given),
+            partial(module.bounds, **given),
+        )
 
     def start(self, data: Data, rng: np.random.Generator) -> dict[str, Start]:
         """Return where learning starts, for every param and global latent."""

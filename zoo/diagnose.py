@@ -31,7 +31,7 @@ class Diagnosis:
     Args:
         summary: a row a scalar of the posterior, as `zoo.inference_data.summary` has them; empty without one.
         verdicts: what was looked at, to what was found, in words.
-        loo: leave-one-out cross-validation; None for a model without global latents.
+        loo: leave-one-out cross-validation; None for a model without global latents, or without known densities.
         checks: a row a statistic of the data, against its distribution in replicated data sets.
         k_hat: of the guide; None where there is none.
     """

@@ -35,13 +35,13 @@ class Fitted:
     def __init__(self, model: Model, data: Data, request: Request, starts: Mapping[str, Start], frozen: Values) -> None:
         self.model, self.data, self.request = model, data, request
         self.starts, self.frozen = dict(starts), dict(frozen)
-        self.params: Values = {}
+        self.fitted: dict[Any, Any] = {}
+        self.params = {}
         self.losses = np.zeros(0)
         self.state: State | None = None
         self.chains: Chains | None = None
         self.seconds: dict[str, float] = {}
         self.status = "complete"
-        self.fitted: dict[Any, Any] = {}
         self.versions = {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -51,6 +51,18 @@ class Fitted:
     def __repr__(self) -> str:
         words = f"{self.method}, {self.backend}, {self.guide or 'chains'}, seed {self.seed}"
         return f"<Run of {self.model.name}: {words}, {self.status}>"
+
+    @property
+    def params(self) -> Values:
+        """The learnt parameters, constrained; setting them forgets every draw made at others."""
+        return self._params
+
+    @params.setter
+    def params(self, values: Values) -> None:
+        self._params = values
+        for made in ("_evaluation", "draws", "_labels", "sample_stats"):
+            self.__dict__.pop(made, None)
+        self.fitted.clear()
 
     @property
     def backend(self) -> str:
@@ -111,7 +123,7 @@ class Fitted:
             "local_guide": asked.local_guide if asked.local_guide not in {None, "categorical"} else "mean_field",
             "local_options": asked.local_options,
             "encoder": card.encoder or None,
-            "exact": self.model.exact_draw(asked.backend) if asked.local == "exact" else None,
+            "supplied": self.model.supplied(asked.local, asked.backend),
             "starts": self.starts,
             "seed": asked.seed,
             "options": asked.guide_options,
@@ -167,6 +179,14 @@ class Fitted:
     def relabelled(self) -> Values:
         """Draws with the labels of exchangeable components aligned (chain, draw, *shape)."""
         return self._labels[0]
+
+    @property
+    def order(self) -> np.ndarray | None:
+        """The labelling that most draws came with: relabelled component k was component order[k] (K,); None without."""
+        if self._labels[1] is None:
+            return None
+        found, counts = np.unique(self._labels[1].reshape(-1, self._labels[1].shape[-1]), axis=0, return_counts=True)
+        return found[counts.argmax()]
 
     @property
     def flat(self) -> Values:

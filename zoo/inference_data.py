@@ -72,7 +72,8 @@ def inference_data(run: Run, num_predictive: int = NUM_PREDICTIVE, groups: tuple
         An `InferenceData` (ArviZ 0.23) or `DataTree` (1.x) with groups posterior (labels aligned),
         posterior_raw (as drawn; only where labels are exchangeable), posterior_predictive, prior,
         prior_predictive, log_likelihood, sample_stats and observed_data. Dimensions are chain, draw and the
-        card's. A model without global latents has no posterior.
+        card's. A model without global latents has no posterior, and one whose rows' density at given global latents
+        is not known has no log_likelihood.
 
     Raises:
         ValueError: an array disagrees with the card's shape.
@@ -109,8 +110,8 @@ def summary(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def loo(run: Run) -> Loo:
-    """Estimate out-of-sample accuracy by leaving out one row at a time.
+def loo(run: Run) -> Loo | None:
+    """Estimate out-of-sample accuracy by leaving out one row at a time; None where rows' densities are not known.
 
     Raises:
         UserError: the model has no global latents, so that there are no draws to reweight.
@@ -121,6 +122,8 @@ def loo(run: Run) -> Loo:
             "maximum likelihood; take its Bayesian twin"
         )
     data = inference_data(run, groups=("log_likelihood",))
+    if "log_likelihood" not in data:
+        return None
     (values,) = (v.values for v in data["log_likelihood"].data_vars.values())
     relative = _relative_efficiency(values) if run.method == "nuts" else 1.0
     with warnings.catch_warnings():
@@ -162,9 +165,9 @@ def _groups(
         found["prior"] = pack(prior, latents, _SAMPLE) if want("prior") else {}
         found["prior_predictive"] = pack(prior, observed, _SAMPLE) if want("prior_predictive") else {}
     if want("log_likelihood"):
-        (name,) = observed
-        values = _checked(run.log_likelihood_draws(), name, (ROW,), _SAMPLE, sizes)
-        found["log_likelihood"] = {name: ((*_SAMPLE, ROW), values)}
+        (name,), values = observed, run.log_likelihood_draws()
+        if values is not None:
+            found["log_likelihood"] = {name: ((*_SAMPLE, ROW), _checked(values, name, (ROW,), _SAMPLE, sizes))}
     if want("sample_stats"):
         found["sample_stats"] = {
             name: (_SAMPLE, _checked(values, name, (), _SAMPLE, sizes)) for name, values in run.sample_stats.items()

@@ -15,6 +15,7 @@ from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
 from zoo.schedule import cosine
 
 if TYPE_CHECKING:
+    from zoo.card import Site
     from zoo.fitted import Fitted
     from zoo.run import Run
 
@@ -94,32 +95,43 @@ def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPoster
     if guide.rows is None:
         return Posterior(name, run.program.row_probs(params, run.aligned(), data).mean(0))
     if not guide.rows.discrete:
-        return DrawnPosterior(name, partial(_local_draws, run, data, name), partial(_local_density, run, data, name))
+        return DrawnPosterior(
+            name, partial(_local_draws, run, data, local[0]), partial(_local_density, run, data, local[0])
+        )
     logits = run.program.phi(params, data)[:, : guide.rows.phi_size]
     if guide.rows.enumerated:
         return Posterior(name, _softmax(np.pad(logits, ((0, 0), (1, 0)))))
     return BinaryPosterior(name, 1 / (1 + np.exp(-logits)))
 
 
-def _local_draws(run: Run, data: Data, name: str, n: int, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _labelled(run: Run, site: Site, values: np.ndarray, *, back: bool = False) -> np.ndarray:
+    """Put a latent's exchangeable entries, such as shares of topics, into the order of `run.relabelled`, or back."""
+    kind = run.model.card.exchangeable
+    if kind not in site.shape or run.order is None:
+        return values
+    axis = site.shape.index(kind) - len(site.shape)
+    return np.take(values, np.argsort(run.order) if back else run.order, axis)
+
+
+def _local_draws(run: Run, data: Data, site: Site, n: int, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Draw the latent (n, rows, …) with log q of each draw (n, rows); no seed: at noise 0."""
     program = run.program
     shape = n, *program.noise_shape(len(next(iter(data.values()))))
     still = (np.zeros((n, program.guide.noise_size)), np.zeros(shape)) if seed is None else None
     found = evaluate(run, n, "posterior", seed or 0, data=data, noise=still, keep=True)
-    return found.local_values[name], found.row_log_q
+    return _labelled(run, site, found.local_values[site.name]), found.row_log_q
 
 
-def _local_density(run: Run, data: Data, name: str, value: np.ndarray) -> np.ndarray:
+def _local_density(run: Run, data: Data, site: Site, value: np.ndarray) -> np.ndarray:
     """Return log q of the latent's value in each row (rows,).
 
     Raises:
         UserError: q has no density of this latent by itself, or none at this value.
     """
-    guide = run.program.guide
+    guide, name, value = run.program.guide, site.name, _labelled(run, site, value, back=True)
     if run.request.local_guide == "delta":
         raise UserError(f"local_guide={run.request.local_guide!r} is a point and has no density; take 'mean_field'")
-    if len(guide.rows.sites) > 1 or (run.latents and run.request.local in {"exact", "semi_amortized"}):
+    if len(guide.rows.sites) > 1 or (run.latents and run.request.local in {"exact", "coordinate", "semi_amortized"}):
         raise UserError(f"q of {name!r} depends on other latents, and has no density by itself; compare draws instead")
     params = run.params_for(data, None)
     drawn = {name: d[0] for name, d in run.draws.items()} if run.latents else {}

@@ -86,36 +86,33 @@ class Run(Fitted):
         Returns:
             Value and Monte Carlo error by row (n,), and how it was made. Without global latents it is exact where
             the model knows it, and else a lower bound; with them it is the log of the density's mean over the
-            posterior's draws.
+            posterior's draws, which is a bound too where local latents are drawn along.
         """
         return bounds.log_likelihood(self, self.checked_rows(data), num_draws, seed)
 
-    def log_likelihood_draws(self) -> np.ndarray:
-        """Return the rows' log-likelihood at each draw (chain, draw, n)."""
+    def log_likelihood_draws(self) -> np.ndarray | None:
+        """Return the rows' log-likelihood at each draw (chain, draw, n); None where it is not known."""
         lead = next(iter(self.draws.values())).shape[:2] if self.draws else (1, 1)
-        return self.row_densities(self.data).reshape(*lead, -1)
+        each = self.row_densities(self.data)
+        return None if each is None else each.reshape(*lead, -1)
 
-    def row_densities(self, data: Data) -> np.ndarray:
-        """Return log p(x | global latents) of rows at each draw (S, n).
-
-        Raises:
-            UserError: the local latents cannot be summed out.
-        """
+    def row_densities(self, data: Data) -> np.ndarray | None:
+        """Return log p(x | global latents) of rows at each draw (S, n); None where unknown, or if it takes minutes."""
         locals_ = [s for s in self.model.card.active_sites(self.model.options) if s.kind == "latent" and s.local]
         if all(s.discrete for s in locals_):
             return self.program.densities(self.params, self.flat, data)[1]
         first, names = data[next(iter(data))], [s.name for s in self.latents if not s.local]
-        flat = self.flat
+        flat, most = self.flat, getattr(self.model.exact, "MOST_ROWS", None)
         count = len(next(iter(flat.values())))
+        if most is not None and count * len(first) > most:
+            return None
         each = [
             self.model.exact.log_likelihood(
                 first, {**self.model_params, **{n: flat[n][s] for n in names}}, **self.model.options
             )
             for s in range(count)
         ]
-        if each[0] is None:
-            raise UserError(f"model {self.model.name!r}: log p(x | global latents) is not known in closed form")
-        return np.stack(each)
+        return None if each[0] is None else np.stack(each)
 
     # --- new and old rows ------------------------------------------------------------------------------
 

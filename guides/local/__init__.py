@@ -1,7 +1,10 @@
 """Local treatments: how a row's latents get their variational parameters, one folder each.
 
-Two kinds. Some treat the true posterior: `marginal` sums discrete latents out, `exact` draws from it. Their
+Three kinds. Some treat the true posterior: `marginal` sums discrete latents out, `exact` draws from it. Their
 folder holds `emit(guide, args, kwargs, values)`, which makes the guide's local sites given the global ones.
+
+Of continuous latents only the model knows the posterior, or the closed-form updates of a q: `exact` and `coordinate`
+take them from its folder.
 
 The others hand each row i its own φᵢ, unconstrained numbers of any family:
 
@@ -27,7 +30,8 @@ class Treatment:
 
     Args:
         summary: one line for tables.
-        by_row: whether it hands each row its φᵢ; the others treat the true posterior.
+        by_row: whether it hands each row its φᵢ.
+        supplied: whether the model brings it, for continuous latents.
         enumerated: whether the model's discrete local sites are summed out by the library (TraceEnum_ELBO).
         table: whether φ is a table with a line for each row, learnt row by row.
         encodes: whether an encoder reads the rows.
@@ -36,6 +40,7 @@ class Treatment:
 
     summary: str
     by_row: bool = False
+    supplied: bool = False
     enumerated: bool = False
     table: bool = False
     encodes: bool = False
@@ -46,7 +51,7 @@ def names() -> list[str]:
     """Return the treatments' names.
 
     >>> names()
-    ['amortized', 'constant', 'exact', 'marginal', 'per_datapoint', 'semi_amortized']
+    ['amortized', 'constant', 'coordinate', 'exact', 'marginal', 'per_datapoint', 'semi_amortized']
     """
     return folders("guides.local")
 

@@ -59,9 +59,8 @@ class Program(Learning):
             log_prior, summed = self.density(held, {}, rows)
             return log_prior, summed, jnp.zeros_like(summed), summed, summed, {}
         if phi is None:
-            phi, values, log_q = guide.draw_rows(held, (), kwargs, noise)
-        else:
-            values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+            phi = guide.row_phi(held, (), kwargs, noise)
+        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -74,7 +73,7 @@ class Program(Learning):
         keys = jax.random.split(jax.random.key(seed))
         drawn, _ = self.guide.draw(held, jax.random.normal(keys[0], (self.guide.noise_size,), self.dtype))
         noise = jax.random.normal(keys[1], self.noise_shape(count), self.dtype)
-        return np.asarray(self.guide.draw_rows({**held, **drawn}, (), {**rows, **self.options}, noise)[0])
+        return np.asarray(self.guide.row_phi({**held, **drawn}, (), {**rows, **self.options}, noise))
 
     @scoped
     def densities(

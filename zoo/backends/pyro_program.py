@@ -64,9 +64,8 @@ class Program(Learning):
             log_prior, summed = self.density(held, {}, rows)
             return log_prior, summed, torch.zeros_like(summed), summed, summed, {}
         if phi is None:
-            phi, values, log_q = guide.draw_rows(held, (), kwargs, noise)
-        else:
-            values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+            phi = guide.row_phi(held, (), kwargs, noise)
+        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -79,7 +78,7 @@ class Program(Learning):
         with torch.no_grad():
             drawn, _ = self.guide.draw(held, torch.randn(self.guide.noise_size))
             noise = torch.randn(self.noise_shape(len(next(iter(rows.values())))))
-            return self.guide.draw_rows({**held, **drawn}, (), {**rows, **self.options}, noise)[0].cpu().numpy()
+            return self.guide.row_phi({**held, **drawn}, (), {**rows, **self.options}, noise).cpu().numpy()
 
     @scoped
     def densities(

@@ -14,4 +14,4 @@ parameters learnt by maximum likelihood this is generalised EM (Neal and Hinton,
 
 from guides.local import Treatment
 
-TREATMENT = Treatment(summary="the true posterior")
+TREATMENT = Treatment(summary="the true posterior", supplied=True)

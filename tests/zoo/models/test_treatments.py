@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 import zoo
+from guides.local import treatment
 from zoo import catalogue
 
 FAMILIES = ("mean_field", "full_rank", "low_rank", "flow")
 SMALL: dict[str, dict[str, Any]] = {
     "vae": {"hidden": 8, "latent": 2},
     "binary_latent": {"latent": 5},
+    "lda": {"K": 4},
 }
 
 
@@ -21,7 +23,7 @@ def cases() -> list[tuple[str, str, str | None]]:
         card = catalogue.model(name).card
         continuous = any(s.kind == "latent" and s.local and not s.discrete for s in card.sites)
         for local in card.local:
-            by_row = continuous and local not in {"exact", "marginal"}
+            by_row = continuous and treatment(local).by_row
             found += [(name, local, family) for family in (FAMILIES if by_row else (None,))]
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo.tour
-from zoo.tour import amortization, ppca, vae
+from zoo.tour import amortization, lda, ppca, sentence, vae
 from zoo.tour.fits import Fit, Task, run
 
 BACKENDS = ("numpyro", "pyro")
@@ -91,3 +91,18 @@ def test_a_guide_for_every_row_loses_least(backend: str) -> None:
 def test_every_chapter_has_tasks() -> None:
     for name, chapter in zoo.tour.CHAPTERS.items():
         assert {t.chapter for t in chapter.tasks(quick=True)} == {name}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_topics_are_told_in_words(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.posterior.SOME", 8)
+    monkeypatch.setattr(lda, "DRAWS", 4)
+    for chapter, topics in ((sentence, 5), (lda, 10)):
+        task = next(t for t in chapter.tasks(quick=True) if t.backend == backend)
+        fit = small(task)
+        assert fit.error is None
+        assert [len(words) for words in fit.found["words"]] == [8] * topics
+        assert fit.found["shares"].sum() == pytest.approx(1, rel=1e-4)
+        # Even topics that have hardly been learnt tell more than the words' frequencies.
+        assert 1 < fit.found["perplexity"] < sentence.alone()
+        assert len(chapter.chapter([fit]).section.blocks) > 5

@@ -20,7 +20,7 @@ Topics are conjugate, so that for at most 10 sentences the evidence is the exact
 The posterior has K! equal modes, one a labelling of the topics.
 
 The default data are the counts of 120 words in 395 news stories: the most frequent ones without function words,
-names of persons and days of the week. `data.words` has the words, and `topics.top_words` says a topic in them:
+names of persons and days of the week. `data.words` has the words, and `zoo.topics.top_words` says a topic in them:
 
     run = zoo.fit("sentence", K=5)
     top_words(run.relabelled["topics"].mean((0, 1)), words())
