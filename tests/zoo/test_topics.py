@@ -57,6 +57,8 @@ def test_learnt_topics_complete_documents_as_well_as_the_true_ones(runs, documen
     alone = topics.perplexity(second, np.ones((100, 1)), documents[0]["x"].sum(0, keepdims=True) / 200 / LENGTH)
     for run in runs.values():
         found = topics.completion(run, held_out)
+        shares = run.represent({"x": held_out["x"] - second})
+        assert found == topics.perplexity(second, shares, run.relabelled["topics"].mean((0, 1)))
         # The true topics, at the shares that the classic updates give the first halves.
         exact = run.model.exact
         gamma, _ = exact.uncollapsed(held_out["x"] - second, {"topics": true}, **run.model.options)

@@ -53,13 +53,16 @@ def test_all_documents_of_three_words_sum_to_one():
     assert sum(np.exp(exact.evidence({"x": row[None]}, **options)) for row in x) == pytest.approx(1)
 
 
-def test_evidence_is_the_mean_over_the_topics_prior():
-    """Of two documents that share their topics: 4,000 draws of the topics; 4.5 standard errors."""
-    x, options = X[:2], {"K": 2, "V": 3, "alpha": 0.6, "eta": 0.8}
-    drawn = np.random.default_rng(0).dirichlet(np.full(3, 0.8), (4_000, 2))
-    each = np.array([exact.log_likelihood(x, {"topics": topics}, **options).sum() for topics in drawn])
-    ratio = np.exp(each - exact.evidence({"x": x}, **options))
-    assert ratio.mean() == pytest.approx(1, abs=4.5 * ratio.std() / np.sqrt(len(ratio)))
+def test_evidence_is_the_sum_over_all_words_topics():
+    """Of two documents of three words that share their topics, one word after the other by Pólya's urns."""
+    words, alpha, eta, K = [tokens(row) for row in X[:2]], 0.6, 2.5, 2
+    terms = []
+    for z in product(range(K), repeat=6):
+        shares = urn(z[:3], alpha, K) + urn(z[3:], alpha, K)
+        topics = [[v for v, k in zip(words[0] + words[1], z, strict=True) if k == topic] for topic in range(K)]
+        terms.append(shares + sum(urn(some, eta, 3) for some in topics))
+    found = exact.evidence({"x": X[:2]}, K=K, V=3, alpha=alpha, eta=eta)
+    assert found == pytest.approx(logsumexp(terms), rel=1e-12)
 
 
 def test_what_takes_too_many_terms_is_not_answered():
