@@ -291,3 +291,12 @@ def test_the_users_own_rows_have_any_number_of_columns(backend):
     run = zoo.fit("gmm", backend=backend, data=rows, restarts=1, num_steps=200)
     assert run.params["loc"].shape == (2, 3)
     assert run.sample(4)["x"].shape == (4, 3)
+
+
+@pytest.mark.needs("numpyro")
+def test_other_parameters_have_other_draws():
+    run = zoo.fit("height_bayes", num_steps=2, num_draws=10)
+    before, stats = run.draws["loc"], run.sample_stats["lp"]
+    run.params = {**run.params, "globals.loc": run.params["globals.loc"] + 1.0}
+    assert not np.array_equal(run.draws["loc"], before)
+    assert not np.array_equal(run.sample_stats["lp"], stats)

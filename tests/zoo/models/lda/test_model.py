@@ -4,6 +4,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from scipy.special import digamma, xlogy
 
 import zoo
 from zoo.models.lda import exact
@@ -93,13 +94,24 @@ def test_the_bounds_gradient_is_that_of_the_top(own):
         assert gradient[name][index] == pytest.approx(slope, rel=1e-4)
 
 
+def test_learning_climbs_the_closed_form(backend):
+    """At a point of the topics the first loss is exact.py's, without a draw."""
+    how = {"guide": "delta", "local": "coordinate", "num_steps": 1, "dtype": "float64", "batch_size": 5}
+    run = zoo.fit("lda", data={"x": X}, K=2, backend=backend, **how)
+    topics = run.starts["topics"].value
+    _, bounds = exact.uncollapsed(X, {"topics": topics}, **run.model.options)
+    assert run.losses[0] == pytest.approx(-bounds.sum() - exact.log_dirichlet(topics, 0.2).sum(), rel=1e-9)
+
+
 def test_a_run_climbs_every_document_at_its_own_topics(backend):
     """Each draw of the guide has topics of its own; its bound is that of exact.py at these."""
     run = zoo.fit("lda", data={"x": X}, K=2, local="coordinate", backend=backend, num_steps=3, num_draws=4)
     found = zoo.bounds.evaluate(run, 4, "draws", 0)
-    for topics, bounds in zip(found.values["topics"], found.bounds, strict=True):
-        _, best = exact.uncollapsed(X, {"topics": topics.astype(float)}, **run.model.options)
+    for topics, bounds, worth in zip(found.values["topics"], found.bounds, found.likelihood, strict=True):
+        gamma, best = exact.uncollapsed(X, {"topics": topics.astype(float)}, **run.model.options)
         assert bounds == pytest.approx(best, abs=1e-4)  # single precision
+        shares = np.exp(digamma(gamma) - digamma(gamma.sum(1, keepdims=True)))
+        assert worth == pytest.approx(xlogy(X, shares @ topics).sum(1), abs=1e-4)
     # What the same q is worth with the words' topics summed out is more, in the mean over its draws.
     many = zoo.bounds.evaluate(run, 400, "draws", 0)
     gain = (many.rows - many.row_log_q - many.bounds).mean(1)
