@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from guides.bijections import unconstrained_shape
 from guides.errors import GuideError
 from guides.families import Family, family, generator
 from guides.layout import Layout
@@ -122,8 +123,8 @@ class LocalLayout:
         self.inner_draws = int(self.options.get("steps", 0)) or int(self.options.get("gradient") == "score")
         self.encoder: encoder.Encoder | None = None
         if self.treatment.encodes:
-            blocks = [p.shape[0] if p.shape else 1 for p in self.phi_sites]
-            self.encoder = encoder.build(inputs, data, self.phi_size, blocks, self.options)
+            shapes = [unconstrained_shape(p) for p in self.phi_sites]
+            self.encoder = encoder.build(inputs, data, self.phi_size, shapes, self.options)
         self.parameters = (*self.shared, *self._initial(seed))
 
     def _initial(self, seed: int) -> list[TracedSite]:

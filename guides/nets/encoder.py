@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class Encoder:
         depth, width, activation: of the perceptron.
         half_width: of a window.
         steps: length of a windowed series, else 1.
+        columns: how many numbers each of φ's arrays has at a step, for a window.
     """
 
     kinds: Mapping[str, str]
@@ -40,6 +42,7 @@ class Encoder:
     activation: str
     half_width: int
     steps: int
+    columns: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -60,7 +63,11 @@ class Encoder:
 
 
 def build(
-    kinds: Mapping[str, str], data: Mapping[str, np.ndarray], size: int, blocks: list[int], options: Mapping[str, Any]
+    kinds: Mapping[str, str],
+    data: Mapping[str, np.ndarray],
+    size: int,
+    shapes: Sequence[tuple[int, ...]],
+    options: Mapping[str, Any],
 ) -> Encoder:
     """Return the encoder of a guide.
 
@@ -68,7 +75,7 @@ def build(
         kinds: what it sees.
         data: the rows that the guide is built with.
         size: how many numbers φ has.
-        blocks: first axis of each of φ's arrays, which a window takes for its steps.
+        shapes: of φ's arrays, unconstrained; a window takes each one's first axis for its steps.
         options: depth, width, activation, half_width.
 
     Raises:
@@ -84,7 +91,7 @@ def build(
         raise GuideError(f"activation {options['activation']!r} is unknown to the encoder. Known: {known}")
     windowed = "window" in kinds.values()
     steps = int(np.shape(data[next(iter(kinds))])[1]) if windowed else 1
-    if windowed and (len(kinds) > 1 or any(b != steps for b in blocks)):
+    if windowed and (len(kinds) > 1 or any(shape[:1] != (steps,) for shape in shapes)):
         raise GuideError(
             "an encoder of a window gives each step of one series its own numbers: take local_guide='mean_field'"
         )
@@ -96,4 +103,5 @@ def build(
         sd = flat.std(0)
         center[name], scale[name] = flat.mean(0), np.maximum(sd, LEAST * sd.max()) + (sd.max() == 0)
     how = {n: options[n] for n in ("depth", "width", "activation", "half_width")}
-    return Encoder(dict(kinds), center, scale, size, steps=steps, **how)
+    columns = tuple(math.prod(shape[1:]) for shape in shapes) if windowed else ()
+    return Encoder(dict(kinds), center, scale, size, steps=steps, columns=columns, **how)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from guides.nets.encoder import PREFIX, Encoder
 from guides.nets.mlp_numpyro import forward
@@ -14,7 +15,10 @@ Array = jax.Array
 def encode(encoder: Encoder, params: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
     """Return φ of each row (B, size)."""
     out = forward(params, PREFIX, features(encoder, data), encoder.activation)
-    return out.mT.reshape(len(out), -1) if encoder.steps > 1 else out
+    if encoder.steps == 1:
+        return out
+    ends = np.cumsum(encoder.columns)[:-1].tolist()
+    return jnp.concatenate([part.reshape(len(out), -1) for part in jnp.split(out, ends, -1)], -1)
 
 
 def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:

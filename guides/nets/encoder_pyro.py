@@ -14,7 +14,9 @@ Array = torch.Tensor
 def encode(encoder: Encoder, params: Mapping[str, Array], data: Mapping[str, Array]) -> Array:
     """Return φ of each row (B, size)."""
     out = forward(params, PREFIX, features(encoder, data), encoder.activation)
-    return out.mT.reshape(len(out), -1) if encoder.steps > 1 else out
+    if encoder.steps == 1:
+        return out
+    return torch.cat([part.reshape(len(out), -1) for part in torch.split(out, list(encoder.columns), -1)], -1)
 
 
 def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:

@@ -181,7 +181,7 @@ def test_an_encoder_sees_what_it_says(kind, lib):
     """Rows standardised, counts by their logs, a window with a step's neighbours on either side and where they end."""
     x = np.random.default_rng(3).poisson(4.0, (9, 5)).astype(float)
     options = {"depth": 1, "width": 4, "activation": "tanh", "half_width": 1}
-    size, blocks = (10, [5, 5]) if kind == "window" else (4, [2, 2])
+    size, blocks = (10, [(5,), (5,)]) if kind == "window" else (4, [(2,), (2,)])
     built = encoder.build({"x": kind}, {"x": x}, size, blocks, options)
     features = import_module(f"guides.nets.encoder_{lib.name}").features
     seen = np.asarray(features(built, {"x": lib.array(x)}))
@@ -194,3 +194,25 @@ def test_an_encoder_sees_what_it_says(kind, lib):
     else:
         y = np.log1p(x) if kind == "counts" else x
         np.testing.assert_allclose(seen, (y - y.mean(0)) / y.std(0), rtol=1e-12)
+
+
+def test_a_windows_numbers_are_those_of_its_step(lib):
+    """Affine, of the middle alone: φ's arrays are (5,), (5, 3) and (5,), and each of their rows is its step's."""
+    x = np.random.default_rng(3).standard_normal((4, 5))
+    options = {"depth": 0, "width": 4, "activation": "tanh", "half_width": 0}
+    built = encoder.build({"x": "window"}, {"x": x}, 25, [(5,), (5, 3), (5,)], options)
+    weight = np.stack([np.arange(1.0, 6.0), np.zeros(5)], -1)
+    params = {"local.encoder.layer0.weight": weight, "local.encoder.layer0.bias": np.zeros(5)}
+    encode = import_module(f"guides.nets.encoder_{lib.name}").encode
+    found = np.asarray(encode(built, {n: lib.array(p) for n, p in params.items()}, {"x": lib.array(x)}))
+    z = (x - x.mean()) / x.std()
+    np.testing.assert_allclose(found[:, :5], z, rtol=1e-12)
+    np.testing.assert_allclose(found[:, 5:20].reshape(4, 5, 3), z[:, :, None] * [2.0, 3.0, 4.0], rtol=1e-12)
+    np.testing.assert_allclose(found[:, 20:], 5 * z, rtol=1e-12)
+
+
+def test_a_window_refuses_what_has_no_steps():
+    x = np.zeros((4, 5))
+    options = {"depth": 0, "width": 4, "activation": "tanh", "half_width": 0}
+    with pytest.raises(GuideError, match="local_guide='mean_field'"):
+        encoder.build({"x": "window"}, {"x": x}, 20, [(5,), (15,)], options)
