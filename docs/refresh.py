@@ -4,7 +4,8 @@
 
 An example is a block of Python followed by a block of text, or a `console` block, whose lines that begin with
 "$ " are commands and whose other lines are what they print. A block of Python below a file's name is that
-file. The examples of a page share one empty folder and one Python session, and run in their order.
+file. The examples of a page share one empty folder and one Python session, and run in their order. A figure that
+they leave there, and that the page shows, takes the place of the old one.
 """
 
 import contextlib
@@ -19,12 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 BLOCK = re.compile(
     r"^`(?P<file>\w+\.py)`\n```python\n(?P<source>.*?)```"
     r"|```python\n(?P<code>(?:(?!```).)*?)```\n\n(?:[a-z]+\n\n)?```text\n(?P<text>.*?)```"
     r"|```console\n(?P<console>.*?)```",
     re.DOTALL | re.MULTILINE,
 )
+FIGURE = re.compile(r"!\[[^]]*\]\(([^)]+\.png)\)")
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,18 @@ def run(example: Example, session: dict[str, Any], folder: Path) -> str:
         return run_python(example.code, session)
 
 
+def keep_figures(page: Path, folder: Path) -> None:
+    """Copy the figures that the examples left in the folder to where the page shows them, in 128 colours."""
+    for target in FIGURE.findall(page.read_text(encoding="utf-8")):
+        drawn = folder / Path(target).name
+        if drawn.exists():
+            with Image.open(drawn) as image:
+                image.convert("RGB").quantize(128).save(page.parent / target, optimize=True)
+
+
 if __name__ == "__main__":
     for page in map(Path, sys.argv[1:]):
         with tempfile.TemporaryDirectory() as empty:
             made = refresh(page.read_text(encoding="utf-8"), Path(empty))
+            keep_figures(page, Path(empty))
         page.write_text(made, encoding="utf-8")
