@@ -37,7 +37,7 @@ class Chain(NamedTuple):
 
 
 def log_score(chain: Chain, path: Array) -> Array:
-    """Return log p~ (*batch,) of a path (*batch, T)."""
+    """Return log p~ (*batch,) of a path (*batch, T), which may have more batch dimensions than the chain."""
     return expected_score(chain, jax.nn.one_hot(path, chain.unary.shape[-1], dtype=chain.unary.dtype))
 
 
@@ -67,7 +67,7 @@ def viterbi(chain: Chain) -> Array:
 
 
 def sample(chain: Chain, noise: Array) -> Array:
-    """Return an exact draw (*batch, T), made from its last step back; 0 past the length.
+    """Return an exact draw (*batch, T), made from its last step back, the same in both backends; 0 past the length.
 
     Args:
         chain: the potentials.

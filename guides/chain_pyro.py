@@ -36,7 +36,7 @@ class Chain(NamedTuple):
 
 
 def log_score(chain: Chain, path: Array) -> Array:
-    """Return log p~ (*batch,) of a path (*batch, T)."""
+    """Return log p~ (*batch,) of a path (*batch, T), which may have more batch dimensions than the chain."""
     return expected_score(chain, _one_hot(path, chain.unary.shape[-1]).movedim(0, -1).to(chain.unary.dtype))
 
 
@@ -75,7 +75,7 @@ def viterbi(chain: Chain) -> Array:
 
 
 def sample(chain: Chain, noise: Array) -> Array:
-    """Return an exact draw (*batch, T), made from its last step back; 0 past the length.
+    """Return an exact draw (*batch, T), made from its last step back, the same in both backends; 0 past the length.
 
     Args:
         chain: the potentials.
@@ -145,7 +145,10 @@ def _along(maps: Array, merge: Merge) -> Array:
 
 
 def _product(a: Array, b: Array, over: Callable[..., Array]) -> Array:
-    """Return a matrix product of logs, in which `over` (a log-sum-exp, or the maximum) takes the sum's place."""
+    """Return matrix products of logs, in which `over` (a log-sum-exp, or the maximum) takes the sum's place.
+
+    Meanwhile K³ numbers are held for every product, which log_partition's gradient keeps.
+    """
     # Every other step, as it lies in memory, adds several times slower.
     return over(a.contiguous()[:, :, None] + b.contiguous(), 1)
 
