@@ -115,6 +115,7 @@ class Card:
         sites: every site, in the model's order.
         options: every option, in the model's order.
         inputs: data name to the names of its dimensions, such as {"x": ("row", "feature")}.
+        missing: names of the arrays in which NaN stands for what was not seen, such as steps past a series' end.
         datasets: named data sets; the first one is the default.
         exact: what is known exactly, name to a line of words: "evidence", "posterior", "log_likelihood", …
         hard: what is hard about it.
@@ -142,6 +143,7 @@ class Card:
     references: tuple[str, ...]
     dims: Callable[[Data, Mapping[str, Any]], dict[str, int]]
     options: tuple[Option, ...] = ()
+    missing: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     encoder: Mapping[str, str] = field(default_factory=dict)
     exchangeable: str = ""

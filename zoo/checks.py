@@ -58,7 +58,8 @@ def check_data(card: Card, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the data as arrays, floats in double precision, checked against the card.
 
     Raises:
-        UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite.
+        UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite; or one that may
+            lack values has a row without any.
     """
     for name in data:
         if name not in card.inputs:
@@ -81,14 +82,19 @@ def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
         raise UserError(f"{where} has shape {array.shape}, and the model takes {shape}; reshape it")
     if array.size == 0:
         raise UserError(f"{where} is empty (shape {array.shape}); give at least one row")
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(-1)
+    flat = array.reshape(len(array), -1)
+    unseen = np.isnan(flat) & (name in card.missing)
+    bad = ~(np.isfinite(flat) | unseen).all(-1)
     if bad.any():
         first = int(np.argmax(bad))
         raise UserError(
             f"{where} has {int(bad.sum())} of {len(array)} rows that are not finite, the first at index {first}; "
             "drop or impute them"
         )
-    if not (np.abs(array) < np.finfo(np.float32).max).all():
+    if unseen.all(-1).any():
+        first = int(np.argmax(unseen.all(-1)))
+        raise UserError(f"{where} has nothing in row {first} that was seen, NaN alone; drop the row")
+    if not (np.abs(np.where(unseen, 0, flat)) < np.finfo(np.float32).max).all():
         raise UserError(f"{where} has values beyond single precision; rescale it")
     return array
 
@@ -110,7 +116,7 @@ def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
     (name, dims), *others = card.inputs.items()
     if others:
         raise UserError(f"model {card.name!r} takes several arrays ({', '.join(card.inputs)}); give an npz file")
-    table = _read_csv(path)
+    table = _read_csv(path, missing=name in card.missing)
     if len(dims) == 1:
         if table.shape[1] != 1:
             raise UserError(f"data file {str(path)!r} has {table.shape[1]} columns, and {name!r} takes one; keep one")
@@ -129,7 +135,8 @@ def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
     return {next(iter(card.inputs)): found} if good else {}
 
 
-def _read_csv(path: Path) -> np.ndarray:
+def _read_csv(path: Path, *, missing: bool) -> np.ndarray:
+    """Return the file's numbers (rows, columns); an empty cell is NaN where values may be missing."""
     rows = []
     _, lines = _csv_lines(path)
     for line, cells in lines:
@@ -141,7 +148,7 @@ def _read_csv(path: Path) -> np.ndarray:
             raise UserError(f"{where}: {len(row)} columns, not {len(lines[0][1])}; mend the row")
         rows.append(row)
     table = np.array(rows, dtype=np.float64)
-    bad = ~np.isfinite(table)
+    bad = ~(np.isfinite(table) | (np.isnan(table) & missing))
     if bad.any():
         first, column = np.argwhere(bad)[0]
         line, cells = lines[first]
