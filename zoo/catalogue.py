@@ -106,9 +106,9 @@ class Model:
         return partial(plain, **self.given) if self.given else plain
 
     def data(self, name: str | None = None) -> Data:
-        """Load a data set of the card's; the first one unless named."""
-        load = self._module("data").load
-        return load(name) if name else load()
+        """Load a data set of the card's; the first one that suits the options unless named."""
+        found: Data = self._module("data").load(name or self.card.data_set(self.options).name)
+        return found
 
     def reads(self, path: str | Path) -> bool:
         """Whether the model's own `data.py` reads a file of this name, such as images in IDX format."""
@@ -214,5 +214,8 @@ def column_names(model: Model, data: Any = None) -> dict[str, tuple[str, ...]]:
 
 def data_set(model: Model, data: Any) -> DataSet | None:
     """Return the card's description of the data that a user names, where they are the card's."""
-    first = model.card.datasets[0]
-    return first if data is None else next((d for d in model.card.datasets if d.name == data), None)
+    return (
+        model.card.data_set(model.options)
+        if data is None
+        else next((d for d in model.card.datasets if d.name == data), None)
+    )

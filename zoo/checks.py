@@ -117,6 +117,9 @@ def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
     if others:
         raise UserError(f"model {card.name!r} takes several arrays ({', '.join(card.inputs)}); give an npz file")
     table = _read_csv(path, missing=name in card.missing)
+    if len(dims) == 3:
+        # A table is one series: a step a line.
+        return {name: table[None]}
     if len(dims) == 1:
         if table.shape[1] != 1:
             raise UserError(f"data file {str(path)!r} has {table.shape[1]} columns, and {name!r} takes one; keep one")

@@ -170,10 +170,11 @@ class Fitted:
     @cached_property
     def _labels(self) -> tuple[Values, np.ndarray | None]:
         card = self.model.card
-        if not card.exchangeable or card.label_site not in self.draws:
+        site = next((name for name in card.label_sites if name in self.draws), None)
+        if site is None:
             return self.draws, None
         dims = {s.name: s.shape for s in self.latents}
-        return relabel(self.draws, dims, card.exchangeable, card.label_site)
+        return relabel(self.draws, dims, card.exchangeable, site)
 
     @property
     def relabelled(self) -> Values:

@@ -150,7 +150,7 @@ def _groups(
 
     def pack(arrays: Mapping[str, np.ndarray], known: Mapping[str, Site], lead: tuple[str, ...]) -> dict:
         shapes = {name: site.shape for name, site in known.items() if name in arrays}
-        return {n: (lead + dims, _checked(arrays[n], n, dims, lead, sizes)) for n, dims in shapes.items()}
+        return {n: (lead + _distinct(d), _checked(arrays[n], n, d, lead, sizes)) for n, d in shapes.items()}
 
     found: dict[str, dict] = {}
     if want("posterior"):
@@ -175,6 +175,11 @@ def _groups(
     if want("observed_data"):
         found["observed_data"] = pack(run.data, observed, ())
     yield from ((name, arrays) for name, arrays in found.items() if arrays)
+
+
+def _distinct(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return dimensions of one name under names of their own, as ArviZ wants them: a second "state" is "state2"."""
+    return tuple(dim + str(dims[: i + 1].count(dim)) * (dim in dims[:i]) for i, dim in enumerate(dims))
 
 
 def _checked(

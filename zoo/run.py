@@ -131,9 +131,12 @@ class Run(Fitted):
         return {name: drawn[name][:, 0] for name in self.data}
 
     def posterior_predictive(self, num: int, seed: int = 0) -> Values:
-        """Draw whole replicated data sets: observed sites (num, n, …), each with one draw of the globals."""
+        """Draw whole replicated data sets: observed sites (num, n, …), each with one draw of the globals.
+
+        What the data lack, NaN, the replicates lack too.
+        """
         drawn = self.program.forward(self.model_params, self._some(num, seed), num, self._size, seed)
-        return {name: drawn[name] for name in self.data}
+        return {name: np.where(np.isnan(x), np.nan, drawn[name]) for name, x in self.data.items()}
 
     def prior(self, num: int, seed: int = 0) -> Values:
         """Draw whole data sets from the model: latents and observed sites (num, …), at the run's params."""

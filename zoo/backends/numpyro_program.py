@@ -12,9 +12,18 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer import MCMC, NUTS
 
+from guides.chain_numpyro import Chain, log_partition, log_score, marginals, sample, viterbi
 from zoo.backends.numpyro_bound import Arrays, numpy, scoped
 from zoo.backends.numpyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
+
+# What can be asked of a chain of states given the data, and of numbers that go with the question.
+QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {
+    "marginals": lambda chain, _: marginals(chain),
+    "viterbi": lambda chain, _: viterbi(chain),
+    "sample": sample,
+    "log_prob": lambda chain, path: log_score(chain, path.astype(int)) - log_partition(chain),
+}
 
 
 class Program(Learning):
@@ -60,7 +69,7 @@ class Program(Learning):
             return log_prior, summed, jnp.zeros_like(summed), summed, summed, {}
         if phi is None:
             phi = guide.row_phi(held, (), kwargs, noise)
-        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+        values, log_q = guide.rows.draw(held, phi, noise[0], self.batch(held, rows))
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -92,6 +101,24 @@ class Program(Learning):
             return jax.nn.softmax(prior + likelihood, -1)
 
         return self._each("row_probs", probs, values, _some(draws), data)
+
+    @scoped
+    def on_paths(self, name: str, values: Values, draws: Values, data: Values, given: np.ndarray) -> np.ndarray:
+        """Ask the chain of states of each row, given the data, at each draw of the global latents.
+
+        Args:
+            name: "marginals" (S, n, T, K), "viterbi" (S, n, T), "sample" (S, n, T) or "log_prob" (S, n).
+            values: every param.
+            draws: of the global latents (S, …).
+            data: the rows, arrays by name.
+            given: for each draw the standard normals of "sample" or the paths of "log_prob" (S, n, T).
+        """
+
+        def one(held: Arrays, pair: Any, rows: Arrays) -> jax.Array:
+            drawn, e = pair
+            return QUESTIONS[name](self.batch({**held, **drawn}, rows).states.posterior, e)
+
+        return self._each(f"on_paths {name}", one, values, (dict(draws), given), data)
 
     def _each(self, name: str, function: Callable[..., Any], values: Values, over: Any, data: Any) -> Any:
         """Apply function(values, one, rows) to each of `over`, one after the other in a compiled loop.

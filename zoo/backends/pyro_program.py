@@ -12,12 +12,21 @@ import torch
 from pyro.infer import MCMC, NUTS
 from pyro.poutine import trace
 
+from guides.chain_pyro import Chain, log_partition, log_score, marginals, sample, viterbi
 from guides.trace_pyro import Hold, is_sample
 from zoo.backends.pyro_bound import Arrays, numpy, scoped
 from zoo.backends.pyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
 
 BUDGET = 2_000_000  # numbers held at once while evaluating draws
+
+# What can be asked of a chain of states given the data, and of numbers that go with the question.
+QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {
+    "marginals": lambda chain, _: marginals(chain),
+    "viterbi": lambda chain, _: viterbi(chain),
+    "sample": sample,
+    "log_prob": lambda chain, path: log_score(chain, path.long()) - log_partition(chain),
+}
 
 
 class Program(Learning):
@@ -65,7 +74,7 @@ class Program(Learning):
             return log_prior, summed, torch.zeros_like(summed), summed, summed, {}
         if phi is None:
             phi = guide.row_phi(held, (), kwargs, noise)
-        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+        values, log_q = guide.rows.draw(held, phi, noise[0], self.batch(held, rows))
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -97,6 +106,25 @@ class Program(Learning):
             return torch.softmax(prior + likelihood, -1)
 
         return self._map(probs, values, draws, data).cpu().numpy()
+
+    @scoped
+    def on_paths(self, name: str, values: Values, draws: Values, data: Values, given: np.ndarray) -> np.ndarray:
+        """Ask the chain of states of each row, given the data, at each draw of the global latents.
+
+        Args:
+            name: "marginals" (S, n, T, K), "viterbi" (S, n, T), "sample" (S, n, T) or "log_prob" (S, n).
+            values: every param.
+            draws: of the global latents (S, …).
+            data: the rows, arrays by name.
+            given: for each draw the standard normals of "sample" or the paths of "log_prob" (S, n, T).
+        """
+
+        def one(held: Arrays, drawn: Arrays, rows: Arrays) -> torch.Tensor:
+            drawn = dict(drawn)
+            e = drawn.pop("_given")
+            return QUESTIONS[name](self.batch({**held, **drawn}, rows).states.posterior, e)
+
+        return self._map(one, values, {**draws, "_given": given}, data).cpu().numpy()
 
     def _map(self, function: Callable[..., Any], values: Values, draws: Values, data: Any) -> Any:
         rows, held = self.data if data is None else self.arrays(data), self.arrays(values)

@@ -20,6 +20,9 @@ IMPORTS = {
     "from pyro.distributions import constraints": "from numpyro.distributions import constraints",
     "import torch": "import jax.numpy as jnp",
     "from torch import Tensor as Array": "from jax import Array",
+    "from zoo.distributions.markov_chain_pyro import MarkovChain, seen_steps": (
+        "from zoo.distributions.markov_chain_numpyro import MarkovChain, seen_steps"
+    ),
     "from zoo.distributions.words_pyro import Words": "from zoo.distributions.words_numpyro import Words",
     "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
     "from guides.nets.mlp_pyro import mlp, softplus, split": "from guides.nets.mlp_numpyro import mlp, softplus, split",
