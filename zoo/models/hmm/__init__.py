@@ -18,7 +18,7 @@ over all paths in T K² steps (reference 2). What serves the path:
 Series may end early, and steps may be missing: x holds NaN where nothing was seen. A missing step says nothing of its
 state; a path ends with the last step at which something was seen.
 
-The parameters are learnt by maximum likelihood. It has many local maxima, hence 10 restarts, and some on the border:
+The parameters are learnt by maximum likelihood. It has many local maxima, hence 5 restarts, and some on the border:
 with one series the best `initial` is certain of one state, and a transition may have probability 0. A Gaussian state
 that sits on one point has no end of likelihood, hence the floor.
 
@@ -181,5 +181,5 @@ CARD = Card(
     encoder={"x": "window"},
     exchangeable="state",
     label_sites=("rate", "loc", "probs"),
-    learning=Learning(num_steps=1500, learning_rate=0.05, restarts=10),
+    learning=Learning(num_steps=800, learning_rate=0.05, restarts=5),
 )
