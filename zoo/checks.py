@@ -12,6 +12,9 @@ import numpy as np
 from zoo.card import Card, Option
 from zoo.errors import UserError, unknown
 
+STEPS_NDIM = 3  # of series (n, T, D)
+SERIES = "series"  # the column that says to which of several a line belongs
+
 
 def check_options(card: Card, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were asked for, checked.
@@ -117,14 +120,25 @@ def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
     if others:
         raise UserError(f"model {card.name!r} takes several arrays ({', '.join(card.inputs)}); give an npz file")
     table = _read_csv(path, missing=name in card.missing)
-    if len(dims) == 3:
-        # A table is one series: a step a line.
-        return {name: table[None]}
+    if len(dims) == STEPS_NDIM:
+        return {name: _series(table, (_csv_lines(path)[0] or [""])[0].strip() == SERIES)}
     if len(dims) == 1:
         if table.shape[1] != 1:
             raise UserError(f"data file {str(path)!r} has {table.shape[1]} columns, and {name!r} takes one; keep one")
         table = table[:, 0]
     return {name: table}
+
+
+def _series(table: np.ndarray, numbered: bool) -> np.ndarray:
+    """Return lines, a step each, as series (n, T, D): one, or as many as the first column numbers, NaN past an end."""
+    if not numbered:
+        return table[None]
+    labels, x = table[:, 0], table[:, 1:]
+    each = [x[labels == label] for label in dict.fromkeys(labels)]
+    found = np.full((len(each), max(map(len, each)), x.shape[1]), np.nan)
+    for row, series in zip(found, each, strict=True):
+        row[: len(series)] = series
+    return found
 
 
 def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
@@ -135,7 +149,7 @@ def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
     header, rows = _csv_lines(path)
     found = tuple(cell.strip() for cell in header)
     good = found and len(set(found)) == len(found) == len(rows[0][1])
-    return {next(iter(card.inputs)): found} if good else {}
+    return {next(iter(card.inputs)): found[found[0] == SERIES :]} if good else {}
 
 
 def _read_csv(path: Path, *, missing: bool) -> np.ndarray:

@@ -113,6 +113,8 @@ def summary(run: Run) -> list[dict[str, Any]]:
 def loo(run: Run) -> Loo | None:
     """Estimate out-of-sample accuracy by leaving out one row at a time; None where rows' densities are not known.
 
+    None as well of a single row, such as one series: without it there is nothing left.
+
     Raises:
         UserError: the model has no global latents, so that there are no draws to reweight.
     """
@@ -125,6 +127,8 @@ def loo(run: Run) -> Loo | None:
     if "log_likelihood" not in data:
         return None
     (values,) = (v.values for v in data["log_likelihood"].data_vars.values())
+    if values.shape[-1] == 1:
+        return None
     relative = _relative_efficiency(values) if run.method == "nuts" else 1.0
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto distribution", UserWarning)

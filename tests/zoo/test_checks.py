@@ -63,7 +63,7 @@ def test_names_come_from_the_file_or_the_card(tmp_path: Path) -> None:
         model = catalogue.model(name)
         for data_set in (d for d in model.card.datasets if d.columns):
             first = next(iter(model.data(data_set.name).values()))
-            assert first.shape[1:] == (len(data_set.columns),)
+            assert first.shape[-1] == len(data_set.columns)
 
 
 def test_nan_stands_for_what_was_not_seen_where_the_card_says_so(tmp_path: Path) -> None:
@@ -92,3 +92,22 @@ def test_what_may_be_missing_must_otherwise_be_a_number(row: tuple[float, float]
 def test_a_files_infinite_cell_is_no_missing_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="line 3: 'inf' is not a finite number, the first of 1 such rows in 2"):
         read_table(written(tmp_path, "a,b\n1,\n3,inf\n"), replace(CARD, missing=("x",)))
+
+
+def test_a_table_is_one_series_or_as_many_as_it_numbers(tmp_path):
+    """What `zoo sample` writes of series is read again; a series that ends early is NaN from there on."""
+    from zoo.cli_output import columns, csv_text
+
+    x = np.arange(12.0).reshape(2, 3, 2)
+    for many in (x[:1], x):
+        flat = columns({"x": many}, {"x": ("a", "b")})
+        rows = [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)]
+        path = tmp_path / f"{len(many)}.csv"
+        path.write_text(csv_text(rows), encoding="utf-8")
+        card = catalogue.model("hmm").card
+        assert np.array_equal(read_table(path, card)["x"], many)
+        assert read_names(path, card) == {"x": ("a", "b")}
+    short = tmp_path / "short.csv"
+    short.write_text("series,a\n1,5\n2,6\n1,7\n1,nan\n", encoding="utf-8")
+    found = read_table(short, card)["x"]
+    assert found[..., 0] == pytest.approx(np.array([[5, 7, np.nan], [6, np.nan, np.nan]]), nan_ok=True)
