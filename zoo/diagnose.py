@@ -126,7 +126,8 @@ def predictive_checks(data: Mapping[str, np.ndarray], drawn: Mapping[str, np.nda
             continue
         x: np.ndarray = data[name]
         if x.ndim == STEPS_NDIM:
-            x, values = x.reshape(-1, x.shape[2]), values.reshape(len(values), -1, x.shape[2])
+            lines = (-1, x.shape[-1])
+            x, values = x.reshape(lines), values.reshape((len(values), *lines))
         for index in np.ndindex(x.shape[1:]):
             quantity = name + (f"[{', '.join(map(str, index))}]" if index else "")
             seen, made = x[(slice(None), *index)], values[(slice(None), slice(None), *index)]

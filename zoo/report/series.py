@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from zoo.report import style
 
 STATES = (style.SKY, style.ORANGE, style.PURPLE, style.GREEN, style.BLUE)  # told apart by their order too
-WIDTH = 7.2
 
 
 @style.styled
@@ -35,18 +34,18 @@ def states(
         names: of the states, for the legend.
         xlabel, ylabel: with units.
     """
-    figure = Figure(figsize=(WIDTH, style.HEIGHT + 1.0), layout="constrained")
+    figure = Figure(figsize=(style.WIDTH, style.HEIGHT + 1.1), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     above.plot(time, x, color=style.OBSERVED, linewidth=0.9, zorder=1)
     for k, name in enumerate(names):
         here = path == k
         colour = STATES[k % len(STATES)]
-        above.scatter(time[here], x[here], s=14, color=colour, label=name, zorder=3, linewidths=0)
+        above.scatter(time[here], x[here], s=11, color=colour, label=name, zorder=3, linewidths=0)
     edges = np.append(time, time[-1] + (time[-1] - time[-2])) - 0.5 * (time[1] - time[0])
     above.stairs(level[path], edges, baseline=None, color=style.INK, linewidth=1.4, zorder=2)
     above.set_ylabel(ylabel)
-    above.legend(ncols=len(names), loc="upper right")
-    above.margins(x=0.01, y=0.12)
+    above.legend(ncols=len(names), loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, handletextpad=0.2)
+    above.margins(x=0.01)
     below.stackplot(time, probs.T, colors=[STATES[k % len(STATES)] for k in range(len(names))], step="mid")
     below.set_ylim(0, 1)
     below.set_ylabel("probability")

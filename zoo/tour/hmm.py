@@ -67,7 +67,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
     blocks: list[Block | Columns] = [
         *common.introduction(bound, data),
         Columns(
-            [Figures(common.curves(good, BOOK, "the book's maximum", "log-likelihood (nats)", CURVES))],
+            [Figures(common.curves(good, BOOK, "the book's maximum", "log-likelihood", CURVES))],
             [_table(good)],
             "Learning",
         ),
@@ -92,7 +92,7 @@ def _table(fits: Sequence[Fit]) -> Tabled:
     rows = [
         {
             "what": what,
-            "book": number(best, digits=5),
+            "book": f"{best:.2f}".replace("-", "−"),
             **common.by_backend(fits, lambda f, v=value: number(v(f), digits=5)),
         }
         for what, best, value in known

@@ -11,7 +11,7 @@ import pytest
 import zoo.tour
 from zoo import catalogue
 from zoo.errors import UserError
-from zoo.tour import amortization, common, fits, gmm, gmm_bayes, height, height_bayes, ppca, vae
+from zoo.tour import amortization, common, fits, gmm, gmm_bayes, height, height_bayes, hmm, ppca, vae
 from zoo.tour.fits import Fit, Task, pick, run
 
 STEPS = np.arange(400)
@@ -74,6 +74,11 @@ def asked(task: Task) -> Fit:
         K = task.options["K"]
         found = {"words": [["pope", "king"]] * K, "shares": np.full(K, 1 / K), "coherence": rng.normal(0, 0.1, K)}
         found |= {"perplexity": 75.3, "elbo": (-176.3, 0.05), "seconds": 2.4}
+    elif task.chapter == "hmm":
+        rates = np.array([13.0, 20.0, 30.0])
+        found = {"log_likelihood": -328.54, "rates": rates, "transition": np.full((3, 3), 1 / 3), "mean_field": -332.4}
+        found |= {"path": rng.integers(3, size=107), "probs": rng.dirichlet(np.ones(3), 107)}
+        found |= {"ahead": rng.dirichlet(np.ones(3), hmm.AHEAD), "seconds": 1.0}
     elif task.model == "binary_latent":
         variance = {"disarm": 0.3, "score": 1.1, "score_plain": 1650.0}
         found = {"backend": backend, "variance": variance, "square": 0.02, "draws": 300}
@@ -122,7 +127,7 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
         "pope, king",
     ):
         assert words in html
-    assert html.count('class="plates"') == 8
+    assert html.count('class="plates"') == 9
     assert html.count('class="figure"') >= 35
     assert html.count("ArviZ&#39;s summary") == 2
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()
