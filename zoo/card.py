@@ -117,6 +117,7 @@ class Card:
         sites: every site, in the model's order.
         options: every option, in the model's order.
         inputs: data name to the names of its dimensions, such as {"x": ("row", "feature")}.
+        covariates: names of the inputs that are given and not modelled; the others are observed sites.
         missing: names of the arrays in which NaN stands for what was not seen, such as steps past a series' end.
         datasets: named data sets; the first one that suits the options is the default.
         exact: what is known exactly, name to a line of words: "evidence", "posterior", "log_likelihood", …
@@ -146,6 +147,7 @@ class Card:
     references: tuple[str, ...]
     dims: Callable[[Data, Mapping[str, Any]], dict[str, int]]
     options: tuple[Option, ...] = ()
+    covariates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     encoder: Mapping[str, str] = field(default_factory=dict)

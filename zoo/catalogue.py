@@ -120,6 +120,18 @@ class Model:
         given = {name: value for name, value in self.options.items() if value is not None}
         return self._module("data").simulate(seed, size, **given)
 
+    def log_likelihood(self, data: Data, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return the exact log density of each row at given params and global latents (n,); None where not known.
+
+        A model of one array takes it as its `exact.log_likelihood`'s first argument, one of several the mapping.
+
+        Args:
+            data: arrays by name.
+            values: params and global latents.
+        """
+        first = data if len(self.card.inputs) > 1 else data[next(iter(self.card.inputs))]
+        return self.exact.log_likelihood(first, values, **self.options)
+
     def supplied(self, local: Any, backend: str) -> Supplied | None:
         """Return the model's own q of its continuous local latents under a treatment; None where it brings none."""
         if not (isinstance(local, str) and treatment(local).supplied):

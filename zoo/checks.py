@@ -62,12 +62,34 @@ def check_data(card: Card, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
     Raises:
         UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite; or one that may
-            lack values has a row without any.
+            lack values has a row without any; or two disagree in a dimension that they share.
     """
+    return _check_arrays(card, data, tuple(card.inputs), "the data")
+
+
+def check_covariates(card: Card, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return a model's covariates alone as arrays, checked against the card.
+
+    Raises:
+        UserError: as `check_data`.
+    """
+    return _check_arrays(card, given, card.covariates, "the covariates")
+
+
+def _check_arrays(card: Card, data: Mapping[str, Any], names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
     for name in data:
-        if name not in card.inputs:
-            raise unknown("array", name, card.inputs, f"the data of model {card.name!r}")
-    return {name: _check_array(card, name, data) for name in card.inputs}
+        if name not in names:
+            raise unknown("array", name, names, f"{what} of model {card.name!r}")
+    found = {name: _check_array(card, name, data) for name in names}
+    sizes: dict[str, tuple[str, int]] = {}
+    for name, array in found.items():
+        for dim, size in zip(card.inputs[name], array.shape, strict=True):
+            first, known = sizes.setdefault(dim, (name, size))
+            if size != known:
+                raise UserError(
+                    f"{card.name}: data {name!r} has {dim} {size}, and {first!r} has {known}; give both the same {dim}"
+                )
+    return found
 
 
 def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:

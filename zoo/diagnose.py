@@ -69,7 +69,7 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
             f"elpd {left_out.elpd:.2f} (standard error over rows {left_out.se:.2f}), "
             f"{left_out.p_loo:.2f} effective parameters: {left_out.note}"
         )
-    checks = list(predictive_checks(run.data, run.posterior_predictive(num_replicates)))
+    checks = list(predictive_checks(run.observed, run.posterior_predictive(num_replicates)))
     odd = [c for c in checks if _outside(c) < 0.025]
     named = [f"{c['statistic']} of {c['quantity']}" for c in (odd if len(odd) <= MOST_SHOWN else most_unlike(odd, 3))]
     more = f" and {len(odd) - len(named)} more of {len(checks)} statistics" if len(named) < len(odd) else ""

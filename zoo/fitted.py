@@ -65,6 +65,16 @@ class Fitted:
         self.fitted.clear()
 
     @property
+    def observed(self) -> Data:
+        """The data that the model explains: all but the covariates."""
+        return {name: x for name, x in self.data.items() if name not in self.model.card.covariates}
+
+    @property
+    def covariates(self) -> Data:
+        """The data that are given and not modelled; of most models none."""
+        return {name: self.data[name] for name in self.model.card.covariates}
+
+    @property
     def backend(self) -> str:
         """Name of the backend."""
         return self.request.backend

@@ -56,5 +56,5 @@ def forecast(run: Run, steps: int, data: Any = None) -> Forecast:
         states.append(now)
     ahead = np.stack(states, 2)
     # The mean of what is observed at a step, in each state and at each draw (K, S, …).
-    emitted = means_by_value(run, site.name, (site.shape[1], ahead.shape[-1]))[next(iter(run.data))][:, :, 0]
+    emitted = means_by_value(run, site.name, (site.shape[1], ahead.shape[-1]))[next(iter(run.observed))][:, :, 0]
     return Forecast(ahead.mean(0), np.einsum("snhk,ks...->nh...", ahead, emitted) / len(ahead))

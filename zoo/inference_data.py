@@ -71,9 +71,9 @@ def inference_data(run: Run, num_predictive: int = NUM_PREDICTIVE, groups: tuple
     Returns:
         An `InferenceData` (ArviZ 0.23) or `DataTree` (1.x) with groups posterior (labels aligned),
         posterior_raw (as drawn; only where labels are exchangeable), posterior_predictive, prior,
-        prior_predictive, log_likelihood, sample_stats and observed_data. Dimensions are chain, draw and the
-        card's. A model without global latents has no posterior, and one whose rows' density at given global latents
-        is not known has no log_likelihood.
+        prior_predictive, log_likelihood, sample_stats, observed_data and, of covariates, constant_data. Dimensions
+        are chain, draw and the card's. A model without global latents has no posterior, and one whose rows' density
+        at given global latents is not known has no log_likelihood.
 
     Raises:
         ValueError: an array disagrees with the card's shape.
@@ -178,6 +178,9 @@ def _groups(
         }
     if want("observed_data"):
         found["observed_data"] = pack(run.data, observed, ())
+    if want("constant_data"):
+        dims = {name: card.inputs[name] for name in card.covariates}
+        found["constant_data"] = {n: (dims[n], _checked(run.data[n], n, dims[n], (), sizes)) for n in dims}
     yield from ((name, arrays) for name, arrays in found.items() if arrays)
 
 

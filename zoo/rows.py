@@ -179,7 +179,7 @@ def reconstruct(run: Run, data: Data, num_draws: int = 50) -> np.ndarray:
         return _mixed(run, data, name)
     found = evaluate(run, num_draws, "reconstruct", run.seed, data=data, keep=True)
     count = len(data[name])
-    means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, means=True)
+    means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, read="mean")
     return means[name].mean(0)
 
 
@@ -211,10 +211,10 @@ def means_by_value(run: Run, site: str, shape: tuple[int, ...]) -> Data:
     some = run.aligned()
     count = max((len(v) for v in some.values()), default=1)
     each = [
-        run.program.forward(run.params, {**some, site: np.full((count, 1, *shape[:-1]), k)}, count, 1, 0, means=True)
+        run.program.forward(run.params, {**some, site: np.full((count, 1, *shape[:-1]), k)}, count, 1, 0, read="mean")
         for k in range(shape[-1])
     ]
-    return {name: np.stack([one[name][:, 0] for one in each]) for name in run.data}
+    return {name: np.stack([one[name][:, 0] for one in each]) for name in run.observed}
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -136,7 +136,17 @@ class Program(Learning):
         return jax.tree.map(np.asarray, each(held, jax.tree.map(lambda a: jnp.asarray(a, self.dtype), over), rows))
 
     @scoped
-    def forward(self, values: Values, draws: Values, num: int, size: int, seed: int, *, means: bool = False) -> Values:
+    def forward(
+        self,
+        values: Values,
+        draws: Values,
+        num: int,
+        size: int,
+        seed: int,
+        *,
+        covariates: Mapping[str, np.ndarray] | None = None,
+        read: str = "",
+    ) -> Values:
         """Run the model forward, without data.
 
         Args:
@@ -144,21 +154,26 @@ class Program(Learning):
             draws: latents that are given (num, …); the others are drawn.
             num: number of runs.
             size: rows a run.
-            means: return the mean of each observed site's distribution in place of a draw.
+            covariates: of the rows (num, size, …), or (1, size, …) where all runs have the same.
+            read: what to return of each observed site's distribution in place of a draw, such as "mean".
 
         Returns:
             Every latent and observed site (num, *shape).
         """
+        rows = self.arrays(covariates or {})
+        shared = all(len(x) == 1 for x in rows.values())
 
-        def one(key: jax.Array, given: Any) -> dict[str, jax.Array]:
-            held = handlers.substitute(handlers.seed(self.model, key), data={**self.arrays(values), **given})
-            nodes = handlers.trace(held).get_trace(size=size, **self.options)
+        def one(key: jax.Array, held: Any, given: Any, rows: Any) -> dict[str, jax.Array]:
+            held = handlers.substitute(handlers.seed(self.model, key), data={**held, **given})
+            nodes = handlers.trace(held).get_trace(**rows, size=size, **self.options)
             drawn = {name: node for name, node in nodes.items() if node["type"] == "sample"}
-            mean = {name for name in drawn if means and name in self.data}
-            return {name: n["fn"].mean if name in mean else n["value"] for name, n in drawn.items()}
+            asked = {name for name in drawn if read and name in self.data}
+            return {name: getattr(n["fn"], read) if name in asked else n["value"] for name, n in drawn.items()}
 
         keys = jax.random.split(jax.random.key(seed), num)
-        return numpy(jax.jit(jax.vmap(one))(keys, self.arrays(draws)))
+        each = self.jit(f"forward {size} {shared} {read}", jax.vmap(one, (0, None, 0, None if shared else 0)))
+        some = {name: x[0] for name, x in rows.items()} if shared else rows
+        return numpy(each(keys, self.arrays(values), self.arrays(draws), some))
 
     @scoped
     def hessian(self, values: Values) -> np.ndarray:

@@ -137,7 +137,17 @@ class Program(Learning):
             return torch.func.vmap(each, chunk_size=self._at_once(rows, len(index)))(index)
 
     @scoped
-    def forward(self, values: Values, draws: Values, num: int, size: int, seed: int, *, means: bool = False) -> Values:
+    def forward(
+        self,
+        values: Values,
+        draws: Values,
+        num: int,
+        size: int,
+        seed: int,
+        *,
+        covariates: Mapping[str, np.ndarray] | None = None,
+        read: str = "",
+    ) -> Values:
         """Run the model forward, without data.
 
         Args:
@@ -145,20 +155,23 @@ class Program(Learning):
             draws: latents that are given (num, …); the others are drawn.
             num: number of runs.
             size: rows a run.
-            means: return the mean of each observed site's distribution in place of a draw.
+            covariates: of the rows (num, size, …), or (1, size, …) where all runs have the same.
+            read: what to return of each observed site's distribution in place of a draw, such as "mean".
 
         Returns:
             Every latent and observed site (num, *shape).
         """
         held, given, runs = self.arrays(values), self.arrays(draws), []
+        shared = self.arrays(covariates or {})
         torch.manual_seed(seed)
         with torch.no_grad():
             for i in range(num):
                 hold = Hold({**held, **{name: d[i] for name, d in given.items()}})
-                nodes = trace(hold(self.model)).get_trace(size=size, **self.options).nodes
+                rows = {name: x[i if len(x) > 1 else 0] for name, x in shared.items()}
+                nodes = trace(hold(self.model)).get_trace(**rows, size=size, **self.options).nodes
                 drawn = {name: node for name, node in nodes.items() if is_sample(node)}
-                mean = {name for name in drawn if means and name in self.data}
-                runs.append({name: n["fn"].mean if name in mean else n["value"] for name, n in drawn.items()})
+                asked = {name for name in drawn if read and name in self.data}
+                runs.append({m: getattr(n["fn"], read) if m in asked else n["value"] for m, n in drawn.items()})
         return numpy({name: torch.stack([r[name] for r in runs]) for name in runs[0]})
 
     @scoped
