@@ -24,6 +24,9 @@ IMPORTS = {
         "from zoo.distributions.markov_chain_numpyro import MarkovChain, seen_steps"
     ),
     "from zoo.distributions.words_pyro import Words": "from zoo.distributions.words_numpyro import Words",
+    "from zoo.distributions.linear_chain_pyro import LinearChain, lengths": (
+        "from zoo.distributions.linear_chain_numpyro import LinearChain, lengths"
+    ),
     "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
     "from guides.nets.mlp_pyro import mlp, softplus, split": "from guides.nets.mlp_numpyro import mlp, softplus, split",
 }
