@@ -34,15 +34,15 @@ def test_data_are_told_apart(run: zoo.Run) -> None:
 
 
 def test_drawn_rows_stand_beside_what_they_were_drawn_for(run: zoo.Run) -> None:
-    drawn = run.sample(9, seed=3)
-    assert {name: x.shape for name, x in drawn.items()} == {"x": (9, 6, D), "y": (9, 6)}
+    drawn = run.sample(7, seed=3)
+    assert {name: x.shape for name, x in drawn.items()} == {"x": (7, 6, D), "y": (7, 6)}
     known = {row.tobytes() for row in DATA["x"]}
     assert all(row.tobytes() in known for row in drawn["x"])
     assert not drawn["y"][~steps(drawn["x"])].any()
-    np.testing.assert_array_equal(run.sample(9, seed=3)["y"], drawn["y"])
+    np.testing.assert_array_equal(run.sample(7, seed=3)["y"], drawn["y"])
     given = run.sample(7, given={"x": NEW["x"]})
     np.testing.assert_array_equal(given["x"], NEW["x"])
-    assert given["y"].shape == (7, 6)
+    assert not given["y"][~steps(NEW["x"])].any()
 
 
 def test_drawn_labels_follow_from_the_covariates(run: zoo.Run) -> None:

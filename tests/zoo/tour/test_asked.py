@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo.tour
-from zoo.tour import amortization, lda, ppca, sentence, vae
+from zoo.tour import amortization, crf, lda, ppca, sentence, vae
 from zoo.tour.fits import Fit, Task, run
 
 BACKENDS = ("numpyro", "pyro")
@@ -106,3 +106,15 @@ def test_topics_are_told_in_words(backend: str, monkeypatch: pytest.MonkeyPatch)
         # Even topics that have hardly been learnt tell more than the words' frequencies.
         assert 1 < fit.found["perplexity"] < sentence.alone()
         assert len(chapter.chapter([fit]).section.blocks) > 5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_strings_are_read_together_better_than_alone(backend: str) -> None:
+    for task in crf.tasks(quick=True):
+        if task.backend == backend:
+            fit = small(task)
+            assert fit.error is None
+            assert fit.found["accuracy"][crf.STEP] > crf.alone()["accuracy"] + 0.05
+            assert fit.found["log score"] > crf.alone()["log score"]
+            assert fit.found["read"][crf.PATH].shape == (crf.SHOWN, 12)
+            assert len(crf.chapter([fit]).section.blocks) > 4

@@ -74,5 +74,6 @@ CARD = Card(
         "C. Sutton and A. McCallum, An introduction to conditional random fields, Found. Trends Mach. Learn. 4 (2012)",
     ),
     dims=dims,
+    no_reference="chains of 270 numbers with a gradient of 300 strings take hours to be long enough",
     learning=Learning(num_steps=1000, learning_rate=0.3),
 )
