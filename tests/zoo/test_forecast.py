@@ -1,6 +1,5 @@
 """What comes next in a series, against the chain's exact predictions; errors in one line."""
 
-import numpy as np
 import pytest
 
 import zoo
