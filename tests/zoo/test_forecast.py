@@ -37,6 +37,6 @@ def test_the_steps_to_come_are_the_chains(made, backend):
 def test_errors_are_one_line(made, backend):
     with pytest.raises(zoo.UserError, match="at least 1"):
         forecast(made(backend), 0)
-    other = zoo.fit("gmm", backend=backend, num_steps=2, restarts=1)
+    other = zoo.fit("height", backend=backend, num_steps=2)
     with pytest.raises(zoo.UserError, match="no chain of states"):
         forecast(other, 2)

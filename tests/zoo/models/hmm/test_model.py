@@ -1,5 +1,7 @@
 """Both files against exact.py: densities, the path summed out, drawn, and served by steps of their own."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -70,19 +72,21 @@ def test_a_path_summed_out_or_drawn_from_its_posterior_gives_the_evidence(made, 
     assert -run.program.learn(run.state, np.zeros(1), None, 3)[1][0] == pytest.approx(known.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("emission", exact.EMISSIONS)
-def test_the_posterior_of_paths_is_exact(made, short, backend, emission):
+def test_the_posterior_of_paths_is_exact(made, short, backend):
     """Smoothing, Viterbi's path and probabilities exactly; 2,000 draws' shares within 5 sd (24 shares: 1 in 10^5)."""
-    run = made(backend, "marginal", emission)
+    run = made(backend, "marginal")
     values, options, said = run.model_params, options_of(run), run.posterior()
     smoothed = exact.smoothing(short.x, values, **options)
     assert said.probs == pytest.approx(smoothed, abs=1e-9)
     assert np.array_equal(said.mode, exact.viterbi(short.x, values, **options))
-    for i in range(len(short.x)):
-        paths, joint = short.by_paths(short.x[i], values, options)
-        every = np.repeat(short.x[i : i + 1], len(paths), 0)
-        found = run.posterior({"x": every}).log_prob(paths)
-        assert np.exp(found) == pytest.approx(np.exp(joint - np.logaddexp.reduce(joint)), abs=1e-9)
+    every = np.array(list(product(range(3), repeat=4)))
+    ends = np.arange(4) < exact.lengths(short.x)[:, None]
+    found = said.log_prob(np.where(ends, every[:, None], 0))
+    for i, x in enumerate(short.x):
+        paths, joint = short.by_paths(x, values, options)
+        known = dict(zip(map(tuple, paths), np.exp(joint - np.logaddexp.reduce(joint)), strict=True))
+        answer = [known[tuple(path)] for path in np.where(ends[i], every, 0)]
+        assert np.exp(found[:, i]) == pytest.approx(answer, abs=1e-9)
     drawn = said.draw(2000, seed=1)
     shares = (drawn[..., None] == np.arange(3)).mean(0)
     there = smoothed.sum(-1) > 0
@@ -91,7 +95,7 @@ def test_the_posterior_of_paths_is_exact(made, short, backend, emission):
     assert not drawn[:, ~there].any()
 
 
-@pytest.mark.parametrize("local", ["per_datapoint", "amortized", "semi_amortized", "constant"])
+@pytest.mark.parametrize("local", ["per_datapoint", "amortized"])
 def test_steps_of_their_own_have_the_elbo_of_the_sum_over_paths(made, short, backend, local):
     run = made(backend, local)
     values, options = run.model_params, options_of(run)
@@ -105,9 +109,8 @@ def test_steps_of_their_own_have_the_elbo_of_the_sum_over_paths(made, short, bac
         assert probs[i, :length].sum(-1) == pytest.approx(1, rel=1e-12)
         assert not probs[i, length:].any()
     bound = run.elbo(num_draws=3)
-    if local != "semi_amortized":  # its φ follows the noise
-        assert bound.value == pytest.approx(answer, rel=1e-9)
-        assert bound.error == pytest.approx(0, abs=1e-12)
+    assert bound.value == pytest.approx(answer, rel=1e-9)
+    assert bound.error == pytest.approx(0, abs=1e-12)
     known = exact.log_likelihood(short.x, values, **options)
     assert bound.value < known.sum()
     assert run.log_likelihood().value == pytest.approx(known, rel=1e-9)
@@ -143,9 +146,9 @@ def test_replicates_lack_what_the_data_lack(made, short, backend):
 @pytest.mark.slow
 def test_the_earthquakes_reach_the_books_maximum(backend):
     """-328.53; the first state's and one move's probability go to their limits slowly, which costs less than 0.05."""
-    run = zoo.fit("hmm", backend=backend)
+    run = zoo.fit("hmm", backend=backend, restarts=1, num_steps=400, learning_rate=0.1)
     assert run.log_likelihood().value[0] == pytest.approx(-328.5275, abs=0.05)
-    assert np.sort(run.params["rate"][:, 0]) == pytest.approx([13.13, 19.71, 29.71], abs=0.1)
+    assert np.sort(run.params["rate"][:, 0]) == pytest.approx([13.13, 19.71, 29.71], abs=0.05)
 
 
 @pytest.mark.parametrize(
