@@ -151,7 +151,7 @@ def crosscheck(
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="Fewer steps and draws; the numbers are rougher.")
+@click.option("--quick", is_flag=True, help="Fewer guides, steps and draws; the numbers are rougher.")
 @click.option("--out", type=PATH, default=Path("tour"), show_default=True, help="Folder of the page.")
 def tour(quick: bool, out: Path) -> None:
     """Learn the lecture's first models in both backends, and write one HTML page."""

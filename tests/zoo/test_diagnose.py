@@ -47,6 +47,7 @@ def fake_run(method: str = "nuts", apart: float = 0.0, k_hat: float | None = Non
     return SimpleNamespace(
         model=SimpleNamespace(name="height_bayes", card=card(), options={}),
         data={"x": x},
+        observed={"x": x},
         draws=draws,
         relabelled=draws,
         sample_stats={"lp": rng.normal(size=lead), "diverging": np.zeros(lead, dtype=bool)},
@@ -97,7 +98,7 @@ def test_a_guide_is_judged_by_its_k_hat_and_never_by_r_hat(k_hat: float, trusted
 
 def test_replicates_unlike_the_data_are_named() -> None:
     run = fake_run()
-    run.data["x"] = run.data["x"] + 1.0
+    run.observed["x"] = run.observed["x"] + 1.0
     words = m.diagnose(run).verdicts["replicated data"]
     assert "mean of x" in words
     assert "sd of x" not in words
@@ -105,7 +106,7 @@ def test_replicates_unlike_the_data_are_named() -> None:
 
 def test_of_many_statistics_the_verdict_names_a_few_and_counts_the_rest() -> None:
     rng, run = np.random.default_rng(1), fake_run()
-    run.data["wide"] = rng.standard_normal((N, 30))
+    run.observed["wide"] = rng.standard_normal((N, 30))
     run.posterior_predictive = lambda num: {"wide": 5 + rng.standard_normal((num, N, 30))}
     found = m.diagnose(run)
     assert len(found.checks) == 120

@@ -115,7 +115,10 @@ def unconstrained(traced: tuple[TracedSite, ...]) -> Coordinates:
 
 
 def _arguments(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: torch.as_tensor(value) for name, value in data.items()}, **options}
+    """Return a model's arguments, floats in the default precision, as JAX takes them by itself."""
+    tensors = {name: torch.as_tensor(value) for name, value in data.items()}
+    default = torch.get_default_dtype()
+    return {**{name: t.to(default) if t.is_floating_point() else t for name, t in tensors.items()}, **options}
 
 
 def _numpy(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:

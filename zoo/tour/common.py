@@ -20,6 +20,7 @@ from zoo.report.tables import Column, Table, k_hat, number
 from zoo.tour.fits import Fit, installed
 
 GUIDES = ("delta", "mean_field", "full_rank", "low_rank", "flow", "laplace")
+QUICK_GUIDES = ("mean_field", "full_rank", "flow")
 TITLES = style.BACKEND_TITLES
 K_HATS = "The guide's k̂ as a proposal; estimated from 1,000 draws, it is itself uncertain by 0.1 to 0.2."
 READING = "ELBO and gap in nats. Seconds of compiling, where there is any, + learning."

@@ -20,7 +20,7 @@ from zoo.tour.fits import Fit, Task, installed, pick
 NAME = "gmm"
 SIZES = (1, 2, 3, 4, 5)
 AXES = ("duration of the eruption (min)", "waiting time to the next (min)")
-FEWER, FEWEST = 3, 2  # how many of the sizes the slower backend learns, and on the quick tour
+MOST, MOST_QUICK = (5, 3), (3, 2)  # how many of the sizes the first backend learns, and the slower one
 SOURCE, STARTS = "scikit-learn", 50
 LEARNING = "Two components. The label z is summed out: the objective is the log-likelihood of all 272 rows."
 
@@ -28,8 +28,8 @@ LEARNING = "Two components. The label z is summed out: the objective is the log-
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits; the slower backend learns the smaller sizes only."""
     steps = {"num_steps": 600} if quick else {}
-    fewer = FEWEST if quick else FEWER
-    sizes = {b: SIZES if b == installed()[0] else SIZES[:fewer] for b in installed()}
+    first, other = MOST_QUICK if quick else MOST
+    sizes = {b: SIZES[: first if b == installed()[0] else other] for b in installed()}
     return [Task(NAME, NAME, {"backend": b, **steps}, {"K": k}) for b in installed() for k in sizes[b]]
 
 
@@ -73,12 +73,10 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
 
 
 def footnote(heights: Mapping[str, Mapping[int, float]]) -> str:
-    """Say why the slower backend has no mark and a dash for the larger sizes; empty where it has them all."""
-    most = {b: max(heights[b], default=0) for b in installed()[1:]}
+    """Say why a backend has no mark and a dash for the larger sizes; empty where it has them all."""
+    most = {b: max(heights[b], default=0) for b in installed()}
     return "".join(
-        f" {TITLES[b]} learns K ≤ {most[b]} only, to keep the tour short: its steps take longer."
-        for b in most
-        if 0 < most[b] < SIZES[-1]
+        f" {TITLES[b]} learns K ≤ {most[b]} only, to keep the tour short." for b in most if 0 < most[b] < SIZES[-1]
     )
 
 

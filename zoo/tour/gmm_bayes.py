@@ -29,12 +29,13 @@ def tasks(quick: bool) -> list[Task]:
     steps = {"num_steps": STEPS // 2 if quick else STEPS}
     first = installed()[0]
     nuts = {"method": "nuts", "backend": first, "num_warmup": 300, "num_draws": 150 if quick else 500}
-    whole = [w for w in common.grid(WHOLE_GUIDES, **steps) if w["backend"] == first or w["guide"] == "mean_field"]
+    guides, several = (common.QUICK_GUIDES, ("mean_field", SHOWN)) if quick else (GUIDES, WHOLE_GUIDES)
+    whole = [w for w in common.grid(several, **steps) if w["backend"] == first or w["guide"] == "mean_field"]
     return [
         Task(NAME, NAME, nuts, data=WHOLE, summarised=True),
         *(Task(NAME, NAME, w, data=WHOLE) for w in whole),
         Task(NAME, NAME, {"backend": first, "guide": SHOWN, **steps}, {"covariance": "full"}, WHOLE),
-        *(Task(NAME, NAME, w, data=SMALL) for w in common.grid(GUIDES, **steps)),
+        *(Task(NAME, NAME, w, data=SMALL) for w in common.grid(guides, **steps)),
     ]
 
 

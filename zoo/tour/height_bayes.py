@@ -26,7 +26,7 @@ def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits."""
     chains = {"num_warmup": 200, "num_draws": 250} if quick else {}
     nuts = {"method": "nuts", "backend": installed()[0], **chains}
-    words = common.grid(GUIDES, **({"num_steps": 1000} if quick else {}))
+    words = common.grid(common.QUICK_GUIDES, num_steps=1000) if quick else common.grid(GUIDES)
     return [Task(NAME, NAME, nuts, summarised=True), *(Task(NAME, NAME, w) for w in words)]
 
 

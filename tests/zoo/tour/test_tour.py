@@ -143,10 +143,11 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_what_was_shortened_is_said_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     fewer = "instead of the model's own 3,000, to keep the tour short"
-    for quick, steps in ((False, "1,000"), (True, "500")):
+    # Pairs of curves (one on the quick tour), a table for each set of rows, and figures.
+    for quick, steps, places in ((False, "1,000", 6), (True, "500", 5)):
         chapter = gmm_bayes.chapter([pretend(t) for t in gmm_bayes.tasks(quick)])
         beside = [words for block in chapter.section.blocks for words in said(block) if fewer in words]
-        assert len(beside) == 6  # two pairs of curves, and a figure and a table for each set of rows
+        assert len(beside) == places
         assert all(f"takes {steps} steps here" in words for words in beside)
 
     monkeypatch.setattr(gmm, "SIZES", (1, 2, 3, 4))

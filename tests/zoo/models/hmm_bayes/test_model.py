@@ -88,6 +88,10 @@ def test_a_posterior_of_paths_is_the_mean_over_draws(made, backend):
         for s in range(len(some["rate"]))
     ]
     assert said.probs == pytest.approx(np.mean(each, 0), abs=1e-4)
+    drawn = said.draw(3000, seed=5)[:, 0]
+    p = said.probs[0, :, 1]
+    # 107 shares within 5 sd of the mean over draws of the parameters, not of one of them: a false alarm in 10^4 runs.
+    assert (np.abs((drawn == 1).mean(0) - p) <= 5 * np.sqrt(p * (1 - p) / 3000)).all()
     assert said.mode.shape == (1, 107)
     best = said.log_prob(said.mode)
     assert (best >= said.log_prob(said.draw(20, seed=3)) - 1e-3).all()
