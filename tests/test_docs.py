@@ -156,7 +156,7 @@ def numbers(text: str) -> list[float]:
     return sorted(float(word) for word in NUMBER.findall(text))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs("pyro", "numpyro")
 @pytest.mark.parametrize("name", ["choosing-a-guide.md", "first-steps.md"])
 def test_python_prints_what_the_page_shows(name: str, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_writes_what_its_page_reads(measured: Path) -> None:
     found = json.loads((measured / "amortization_quick.json").read_text())
     kinds = [row["experiment"] for row in found["rows"]]
