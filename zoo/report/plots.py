@@ -200,6 +200,32 @@ def _scores(axes: Axes, scores: Sequence[Score]) -> None:
 
 
 @style.styled
+def counts(shares: Mapping[str, np.ndarray], xlabel: str, ylabel: str) -> Figure:
+    """Draw distributions of a number, side by side: bars for what was learnt, a step line for the prior.
+
+    Args:
+        shares: backend, or the name of another source, to the probability of 0, 1, … (count,).
+        xlabel, ylabel: of the axes.
+    """
+    figure, axes = style.panel()
+    bars = [name for name in shares if name in style.BACKEND_COLOURS]
+    width = 0.8 / max(1, len(bars))
+    for i, name in enumerate(bars):
+        at = np.arange(len(shares[name])) + (i - (len(bars) - 1) / 2) * width
+        axes.bar(at, shares[name], width, color=style.BACKEND_COLOURS[name], label=style.BACKEND_TITLES[name])
+    for name, values in shares.items():
+        if name not in bars:
+            axes.stairs(values, np.arange(len(values) + 1) - 0.5, color=style.INK, linestyle=":", label=name)
+    used = np.flatnonzero(np.max(list(shares.values()), axis=0) > 1e-3)
+    axes.set_xlim(used[0] - 0.6, used[-1] + 0.6)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    return figure
+
+
+@style.styled
 def likelihood_by_k(results: Mapping[str, Mapping[int, float]], xlabel: str, ylabel: str) -> Figure:
     """Draw log-likelihoods against the number of components, one mark a source.
 

@@ -12,7 +12,7 @@ from zoo import backends
 from zoo.errors import UserError
 from zoo.report.page import Block, Page, Tabled, write
 from zoo.report.tables import Column, Table
-from zoo.tour import amortization, crf, gmm, gmm_bayes, height, height_bayes, hmm, lda, ppca, sentence, vae
+from zoo.tour import amortization, crf, dp_mixture, gmm, gmm_bayes, height, height_bayes, hmm, lda, ppca, sentence, vae
 from zoo.tour.common import TITLES
 from zoo.tour.fits import Fit, installed, learn
 
@@ -21,6 +21,7 @@ CHAPTERS = {
     "height_bayes": height_bayes,
     "gmm": gmm,
     "gmm_bayes": gmm_bayes,
+    "dp_mixture": dp_mixture,
     "ppca": ppca,
     "vae": vae,
     "amortization": amortization,

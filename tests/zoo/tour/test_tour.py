@@ -11,7 +11,7 @@ import pytest
 import zoo.tour
 from zoo import catalogue
 from zoo.errors import UserError
-from zoo.tour import amortization, common, crf, fits, gmm, gmm_bayes, height, height_bayes, hmm, ppca, vae
+from zoo.tour import amortization, common, crf, dp_mixture, fits, gmm, gmm_bayes, height, height_bayes, hmm, ppca, vae
 from zoo.tour.fits import Fit, Task, pick, run
 
 STEPS = np.arange(400)
@@ -79,6 +79,9 @@ def asked(task: Task) -> Fit:
         found = {"log_likelihood": -328.54, "rates": rates, "transition": np.full((3, 3), 1 / 3), "mean_field": -332.4}
         found |= {"path": rng.integers(3, size=107), "probs": rng.dirichlet(np.ones(3), 107)}
         found |= {"ahead": rng.dirichlet(np.ones(3), hmm.AHEAD), "seconds": 1.0}
+    elif task.chapter == "dp_mixture":
+        found = {"occupied": rng.dirichlet(np.ones(11)), "density": rng.random(len(dp_mixture.GRID)), "seconds": 1.0}
+        found |= {"elbo": (-233.0, 0.1), "gap": (6.5, 0.1) if task.data else None}
     elif task.chapter == "crf":
         read = rng.integers(0, 10, (2, crf.SHOWN, 12))
         found = {"read": {crf.PATH: read[0], crf.STEP: read[1]}, "accuracy": {crf.PATH: 0.8415, crf.STEP: 0.8477}}
@@ -133,7 +136,7 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
         "−656.555",
     ):
         assert words in html
-    assert html.count('class="plates"') == 10
+    assert html.count('class="plates"') == 11
     assert html.count('class="figure"') >= 35
     assert html.count("ArviZ&#39;s summary") == 2
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()

@@ -108,6 +108,7 @@ def test_steps_of_their_own_have_the_elbo_of_the_sum_over_paths(made, short, bac
         answer += (q * (joint - np.log(q))).sum()
         assert probs[i, :length].sum(-1) == pytest.approx(1, rel=1e-12)
         assert not probs[i, length:].any()
+        assert not run.posterior().draw(5)[:, i, length:].any()
     bound = run.elbo(num_draws=3)
     assert bound.value == pytest.approx(answer, rel=1e-9)
     assert bound.error == pytest.approx(0, abs=1e-12)
