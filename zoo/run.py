@@ -17,7 +17,7 @@ from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.fitted import Fitted
 from zoo.labels import mode_note
-from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
+from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, Posterior
 
 if TYPE_CHECKING:
     pass
@@ -139,7 +139,7 @@ class Run(Fitted):
         """Draw whole data sets from the model: latents and observed sites (num, …), at the run's params."""
         return self.program.forward(self.model_params, {}, num, self._size, seed)
 
-    def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | DrawnPosterior:
+    def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | CodePosterior | DrawnPosterior:
         """Return the posterior of each row's local latent, averaged over the global ones, labels aligned.
 
         Raises:

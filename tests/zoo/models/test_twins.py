@@ -21,6 +21,8 @@ IMPORTS = {
     "import torch": "import jax.numpy as jnp",
     "from torch import Tensor as Array": "from jax import Array",
     "from zoo.distributions.words_pyro import Words": "from zoo.distributions.words_numpyro import Words",
+    "from zoo.distributions.nade_pyro import Nade": "from zoo.distributions.nade_numpyro import Nade",
+    "from guides.nets.mlp_pyro import mlp": "from guides.nets.mlp_numpyro import mlp",
     "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
     "from guides.nets.mlp_pyro import mlp, softplus, split": "from guides.nets.mlp_numpyro import mlp, softplus, split",
 }
