@@ -99,7 +99,12 @@ class Guide(Draws):
             self.rows = SuppliedRows(own, supplied)
         elif own and chosen:
             seen = {n: np.asarray(a) for n, a in named_data(model, args, kwargs).items()} if data is None else data
-            how: dict[str, Any] = {"data_plate": data_plate, "starts": starts or {}, "options": local_options or {}, "seed": seed}
+            how: dict[str, Any] = {
+                "data_plate": data_plate,
+                "starts": starts or {},
+                "options": local_options or {},
+                "seed": seed,
+            }
             how |= {"data": seen, "inputs": dict.fromkeys(seen, "row") if encoder is None else encoder}
             if local_treatments.treatment(chosen).quantises:
                 quantiser = import_module(f"guides.local.{chosen}.guide_numpyro").Rows

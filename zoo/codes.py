@@ -65,7 +65,9 @@ def used(run: Run, data: Any = None) -> Usage:
 def _chosen(run: Run, data: Any) -> CodePosterior:
     said = run.posterior(data)
     if not isinstance(said, CodePosterior):
-        raise UserError(f"model {run.model.name!r} under local={run.local!r} has no codes, one choice a row; take 'vqvae'")
+        raise UserError(
+            f"model {run.model.name!r} under local={run.local!r} has no codes, one choice a row; take 'vqvae'"
+        )
     return said
 
 

@@ -16,7 +16,8 @@ Their folder holds `phi(local, params, rows) -> (B, size)`; the draw and the sit
 `nearest` is for a discrete latent whose categories stand for the vectors of a codebook: the code nearest to what an
 encoder says, a point. Its folder holds `Rows`, in the place of a local guide.
 
-A folder has `TREATMENT` (NumPy), guide_pyro.py and guide_numpyro.py; a new treatment is one new folder and no other change.
+A folder has `TREATMENT` (NumPy), guide_pyro.py and guide_numpyro.py; a new treatment is one new folder and no other
+change.
 """
 
 from __future__ import annotations

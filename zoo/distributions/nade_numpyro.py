@@ -50,7 +50,7 @@ class Nade(dist.Distribution):
         """Whole numbers from 0 to K − 1 at each position."""
         return constraints.independent(constraints.integer_interval(0, self.bias.shape[1] - 1), 1)
 
-    def sample(self, key: jax.Array | None, sample_shape: tuple[int, ...] = ()) -> jax.Array:
+    def sample(self, key: Any, sample_shape: tuple[int, ...] = ()) -> jax.Array:
         """Draw values (*sample_shape, M), position after position."""
         hidden, drawn = jnp.broadcast_to(self.inner, (*sample_shape, len(self.inner))), []
         for j, (bias, into, out) in enumerate(zip(self.bias, self.into, self.out, strict=True)):

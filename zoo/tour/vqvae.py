@@ -104,8 +104,7 @@ def _numbers(fits: Sequence[Fit]) -> Tabled:
         ("bits", "bits a pixel, at most"),
     )
     rows: list[dict[str, Any]] = [
-        {"what": f"{kind}: {what}"}
-        | {f.task.backend: number(f.found["numbers"][kind][key], digits=4) for f in fits}
+        {"what": f"{kind}: {what}"} | {f.task.backend: number(f.found["numbers"][kind][key], digits=4) for f in fits}
         for kind in ("training", "held out")
         for key, what in words
     ]
@@ -136,8 +135,8 @@ def _shares(fits: Sequence[Fit]) -> Panel:
 
 def _drawn(fit: Fit) -> Panel:
     caption = (
-        f"{TITLES[fit.task.backend]}: codes drawn evenly, as reference 1's model has them before a prior is learnt, and "
-        "codes drawn from the prior that was learnt with the rest."
+        f"{TITLES[fit.task.backend]}: codes drawn evenly, as reference 1's model has them before a prior is learnt, "
+        "and codes drawn from the prior that was learnt with the rest."
     )
     rows = {"even": fit.found["even"][:SHOWN], "learnt": fit.found["own"][:SHOWN]}
     return Panel(style.svg(images.reconstructions(rows, SHAPE), caption), caption)
@@ -160,8 +159,8 @@ def _reading(fits: Sequence[Fit], data: np.ndarray, classes: np.ndarray) -> str:
         covered = pictures.coverage(f.found["own"], data, classes).distance
         lines.append(
             f"{TITLES[f.task.backend]}: {SAMPLES:,} draws by even codes lie {far['even']:.2f} from their nearest "
-            f"training row in the mean, draws by the learnt prior {far['own']:.2f}; {100 * covered:.0f} % of the latter "
-            "would have to be another digit to have the data's classes."
+            f"training row in the mean, draws by the learnt prior {far['own']:.2f}; {100 * covered:.0f} % of the "
+            "latter would have to be another digit to have the data's classes."
         )
     lines.append(
         "Codes that are each plausible are seldom so together: drawn evenly they decode to no digit. The prior has to "

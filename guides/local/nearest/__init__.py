@@ -35,7 +35,7 @@ TREATMENT = Treatment(
     options={
         **{name: value for name, value in ENCODER.items() if name != "half_width"},
         "codebook": "codebook",
-        "commitment": 0.25,
+        "commitment": 1.0,
         "moves": "ema",
         "decay": 0.99,
         "restart": 0.05,

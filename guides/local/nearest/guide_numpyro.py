@@ -73,14 +73,13 @@ class Rows(CodesLayout):
         usage = keep * held(params[USAGE]) + weight * hot.sum(0)
         dead = usage < self.options["restart"]
         place = said[furthest[jnp.clip(jnp.cumsum(dead) - 1, 0, len(said) - 1)]]
-        if running:
-            total = keep * held(params[TOTAL]) + weight * hot.T @ said
-            book = total / _positive(usage)
+        total = keep * held(params[TOTAL]) + weight * hot.T @ said if running else book
+        book = total / _positive(usage) if running else book
         moved = {
             self.codebook: jnp.where(dead[:, None], place, book),
             USAGE: jnp.where(dead, 1.0, usage),
         }
-        return {**moved, TOTAL: jnp.where(dead[:, None], place, total)} if running else moved
+        return moved | ({TOTAL: jnp.where(dead[:, None], place, total)} if running else {})
 
 
 def _positive(usage: Array) -> Array:

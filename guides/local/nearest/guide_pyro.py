@@ -79,14 +79,13 @@ class Rows(CodesLayout):
         usage = keep * params[USAGE] + weight * hot.sum(0)
         dead = usage < self.options["restart"]
         place = said[furthest[torch.clamp(torch.cumsum(dead, 0) - 1, 0, len(said) - 1)]]
-        if running:
-            total = keep * params[TOTAL] + weight * hot.T @ said
-            book = total / _positive(usage)
+        total = keep * params[TOTAL] + weight * hot.T @ said if running else book
+        book = total / _positive(usage) if running else book
         moved = {
             self.codebook: torch.where(dead[:, None], place, book),
             USAGE: torch.where(dead, torch.ones_like(usage), usage),
         }
-        return {**moved, TOTAL: torch.where(dead[:, None], place, total)} if running else moved
+        return moved | ({TOTAL: torch.where(dead[:, None], place, total)} if running else {})
 
 
 def _positive(usage: Array) -> Array:

@@ -64,5 +64,5 @@ def test_draws_are_as_frequent_as_their_mass(nade):
     assert z.shape == (count, M)
     found = np.bincount(np.ravel_multi_index(z.T, (K,) * M), minlength=K**M) / count
     p = np.exp([by_hand(row) for row in EVERY])
-    # 64 cells at 5 standard errors: a false alarm in 27,000, as far as counts are normal; a rare cell may have one draw.
+    # 64 cells at 5 standard errors: a false alarm in 27,000 were they normal; a rare cell may have one draw.
     assert np.all(np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / count) + 1 / count)

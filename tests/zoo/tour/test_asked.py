@@ -16,7 +16,9 @@ BACKENDS = ("numpyro", "pyro")
 def small(task: Task, **changes: Any) -> Fit:
     """Return what a short fit of a task leaves."""
     words = {**task.words, "num_steps": 20}
-    return run(Task(task.chapter, task.model, words, task.options, task.data, rows=task.rows, **({"ask": task.ask} | changes)))
+    return run(
+        Task(task.chapter, task.model, words, task.options, task.data, rows=task.rows, **({"ask": task.ask} | changes))
+    )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -109,7 +109,7 @@ CARD = Card(
         Site("x", "observed", ("row", "feature"), "real", "an observed row", "x_i"),
     ),
     options=(
-        Option("K", 32, "codes in the codebook", at_least=2),
+        Option("K", 16, "codes in the codebook", at_least=2),
         Option("positions", 8, "codes of a row", at_least=1),
         Option("code_size", 4, "numbers of a code's vector", at_least=1),
         Option("hidden", 128, "units of a hidden layer of the decoder", at_least=1),
@@ -119,7 +119,7 @@ CARD = Card(
         Option("noise", "learnt", "sd of a column, or the floor alone (gaussian)", choices=("learnt", "fixed")),
         Option("floor", 0.05, "smallest sd of a column given the codes, in units of x (gaussian)", above=0),
         Option("prior", "uniform", "of a row's codes", choices=("uniform", "categorical", "autoregressive")),
-        Option("units", 64, "hidden units of the autoregressive prior", at_least=1),
+        Option("units", 16, "hidden units of the autoregressive prior", at_least=1),
         Option("D", 64, "number of columns of x", at_least=1, derive=columns, fixed_by_data=True),
     ),
     inputs={"x": ("row", "feature")},
@@ -129,14 +129,15 @@ CARD = Card(
         "probabilities": "the same: p(z | x) of each vector of codes",
     },
     hard=(
-        "Codes have no gradient: the encoder learns by one that is handed straight through, which is biased, and is told "
-        "nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound rests "
+        "Codes have no gradient: the encoder learns by one that is handed straight through, which is biased, and is "
+        "told nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound rests "
         "on one choice of codes a row, and is loose where several would do. Codes can be permuted without changing the "
         "model, and the log density of grey values depends on the floor."
     ),
     references=(
         "A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017",
-        "A. Razavi, A. van den Oord and O. Vinyals, Generating diverse high-fidelity images with VQ-VAE-2, NeurIPS 2019",
+        "A. Razavi, A. van den Oord and O. Vinyals, Generating diverse high-fidelity images with VQ-VAE-2, "
+        "NeurIPS 2019",
         "P. Dhariwal et al., Jukebox: a generative model for music, arXiv:2005.00341 (2020)",
         "H. Larochelle and I. Murray, The neural autoregressive distribution estimator, AISTATS 2011",
         "E. Alpaydin and C. Kaynak, Cascading classifiers, Kybernetika 34 (1998) 369-374",
@@ -145,5 +146,5 @@ CARD = Card(
     dims=dims,
     local=("nearest",),
     encoder={"x": "row"},
-    learning=Learning(num_steps=5000, learning_rate=2e-3, batch_size=128),
+    learning=Learning(num_steps=2000, learning_rate=2e-3, batch_size=128),
 )

@@ -16,7 +16,7 @@ def model(
     x: Array | None = None,
     *,
     size: int | None = None,
-    K: int = 32,
+    K: int = 16,
     positions: int = 8,
     code_size: int = 4,
     hidden: int = 128,
@@ -26,7 +26,7 @@ def model(
     noise: str = "learnt",
     floor: float = 0.05,
     prior: str = "uniform",
-    units: int = 64,
+    units: int = 16,
     D: int = 64,
 ) -> None:
     """Draw a code for each position, look up its vector, decode all vectors, and draw a row around what comes out.

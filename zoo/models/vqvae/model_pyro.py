@@ -16,7 +16,7 @@ def model(
     x: Array | None = None,
     *,
     size: int | None = None,
-    K: int = 32,
+    K: int = 16,
     positions: int = 8,
     code_size: int = 4,
     hidden: int = 128,
@@ -26,7 +26,7 @@ def model(
     noise: str = "learnt",
     floor: float = 0.05,
     prior: str = "uniform",
-    units: int = 64,
+    units: int = 16,
     D: int = 64,
 ) -> None:
     """Draw a code for each position, look up its vector, decode all vectors, and draw a row around what comes out.
@@ -50,7 +50,9 @@ def model(
         D: number of columns of x.
     """
     n = size if x is None else len(x)
-    codebook = pyro.param("codebook", torch.cos(torch.outer(torch.arange(1.0, K + 1), torch.arange(1.0, code_size + 1))))
+    codebook = pyro.param(
+        "codebook", torch.cos(torch.outer(torch.arange(1.0, K + 1), torch.arange(1.0, code_size + 1)))
+    )
     decoder = mlp("decoder", sizes(positions, code_size, hidden, depth, D), activation)
     variance = floor**2 * torch.ones(())
     if likelihood == "gaussian" and noise == "learnt":

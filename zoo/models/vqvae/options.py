@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Options:
     """The model's options; an unknown one raises TypeError."""
 
-    K: int = 32
+    K: int = 16
     positions: int = 8
     code_size: int = 4
     hidden: int = 128
@@ -17,7 +17,7 @@ class Options:
     noise: str = "learnt"
     floor: float = 0.05
     prior: str = "uniform"
-    units: int = 64
+    units: int = 16
     D: int = 64
 
     @property

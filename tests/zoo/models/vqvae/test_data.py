@@ -45,7 +45,7 @@ def test_the_start_is_around_the_data():
     begin = start({"x": x}, np.random.default_rng(0), prior="autoregressive")
     assert begin["decoder.layer1.bias"].value == pytest.approx(x.mean(0))
     assert begin["noise"].value == pytest.approx(x.std(0).mean())
-    assert begin["codebook"].value.shape == (32, 4)
+    assert begin["codebook"].value.shape == (16, 4)
     assert np.abs(begin["prior.into"].value).min() > 0
     same = start({"x": x}, np.random.default_rng(0))
     assert {name for name in begin if not name.startswith("prior")} == set(same)
