@@ -130,9 +130,9 @@ CARD = Card(
     },
     hard=(
         "Codes have no gradient: the encoder learns by one that is handed straight through, which is biased, and is "
-        "told nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound rests "
-        "on one choice of codes a row, and is loose where several would do. Codes can be permuted without changing the "
-        "model, and the log density of grey values depends on the floor."
+        "told nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound "
+        "rests on one choice of codes a row, and is loose where several would do. Codes can be permuted without "
+        "changing the model, and the log density of grey values depends on the floor."
     ),
     references=(
         "A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning, NeurIPS 2017",
