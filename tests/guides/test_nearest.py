@@ -125,7 +125,7 @@ def updated(lib: SimpleNamespace, guide: Any, params: dict, rows: np.ndarray) ->
 
 def test_codes_are_running_means_of_their_vectors(lib, rows):
     """The codebook is what the means say, whatever a gradient has made of it; shares and sums by hand."""
-    guide = build(lib, rows, decay=0.8, restart=0.0)
+    guide = build(lib, rows, moves="ema", decay=0.8, restart=0.0)
     params = values_of(guide)
     found = by_hand(guide, {**params, "codebook": params[TOTAL] / params[USAGE][:, None]}, rows)
     share = np.array([(found.z == k).sum() for k in range(K)]) * K / found.z.size

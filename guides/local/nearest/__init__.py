@@ -13,14 +13,16 @@ learning", 2017, section 3.2):
     moves="ema"        each code is the running mean of its vectors instead, of weight 1 − `decay` a step: k-means
                        online, by a rule after each step and not by a gradient
 
+Both are in nats beside log p, which is no mean of squares: the literature's weights are of another unit.
+
 A code whose running share of the entries falls below `restart` of an even share is dead: it restarts at the batch's
 vector that is furthest from its own code, as k-means does with an empty cluster. restart=0 lets it be.
 
 The codebook is the model's parameter of that name, (codes, numbers of a code). Nothing else is asked of the model: its
 log p(x | z) in the codes' vectors is that of a replay in which every vector is a code of its own.
 
-The rule after a step is `Guide.update`, which `zoo.fit` calls. The libraries' stock `SVI` does not: take "gradient"
-there.
+Running means and restarts are `Guide.update`, which `zoo.fit` calls after each step. The libraries' stock `SVI` does
+not: leave "gradient" there, and no code restarts.
 """
 
 from guides.local import Treatment
@@ -36,8 +38,8 @@ TREATMENT = Treatment(
         **{name: value for name, value in ENCODER.items() if name != "half_width"},
         "codebook": "codebook",
         "commitment": 1.0,
-        "moves": "ema",
+        "moves": "gradient",
         "decay": 0.99,
-        "restart": 0.05,
+        "restart": 0.01,
     },
 )

@@ -194,9 +194,10 @@ def test_restarts_leave_fewer_codes_dead(run):
     assert dead[1] < dead[0] / 2
 
 
-def test_the_codebook_by_gradient_learns_too(run):
-    found = run(local_options={"width": 24, "moves": "gradient"})
-    assert "local.total" not in found.params
+def test_running_means_learn_too(run):
+    found = run(local_options={"width": 24, "moves": "ema"})
+    assert found.params["codebook"] == pytest.approx(found.params["local.total"] / found.params["local.usage"][:, None])
+    assert "local.total" not in run().params
     assert found.elbo().value > run(num_steps=3).elbo().value + 10 * ROWS
 
 
