@@ -1,5 +1,6 @@
 """Both files against exact.py in every form, and runs: bounds below the evidence, codes that are nearest, priors."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import zoo
 from zoo import codes
 from zoo.models.vqvae import data, exact
 from zoo.models.vqvae.options import Options
+from zoo.models.vqvae.start import start
 
 N = 4
 SMALL = {"K": 3, "positions": 2, "code_size": 2, "hidden": 5, "units": 4, "D": 4, "floor": 0.2}
@@ -19,7 +21,7 @@ FORMS: list[dict[str, Any]] = [
     {"prior": "autoregressive", "activation": "tanh"},
 ]
 # 512 vectors of codes, so that log p(x) is known.
-WORDS: dict[str, Any] = {"K": 8, "positions": 3, "hidden": 24, "num_steps": 600, "batch_size": 60, "dtype": "float64"}
+WORDS: dict[str, Any] = {"K": 8, "positions": 3, "hidden": 24, "num_steps": 400, "batch_size": 60, "dtype": "float64"}
 WORDS |= {"learning_rate": 0.01, "local_options": {"width": 24}}
 ROWS = 300
 
@@ -194,7 +196,14 @@ def test_restarts_leave_fewer_codes_dead(run):
     assert dead[1] < dead[0] / 2
 
 
-def test_running_means_learn_too(run):
+def test_running_means_learn_too(run, monkeypatch):
+    """In any unit of learning's coordinates the codebook is what the means say."""
+
+    def wider(*args: Any, **options: Any) -> Any:
+        starts = start(*args, **options)
+        return starts | {"codebook": replace(starts["codebook"], spread=2.0)}
+
+    monkeypatch.setattr("zoo.models.vqvae.start.start", wider)
     found = run(local_options={"width": 24, "moves": "ema"})
     assert found.params["codebook"] == pytest.approx(found.params["local.total"] / found.params["local.usage"][:, None])
     assert "local.total" not in run().params
