@@ -109,6 +109,8 @@ class Guide(Draws):
             if local_treatments.treatment(chosen).quantises:
                 quantiser = import_module(f"guides.local.{chosen}.guide_numpyro").Rows
                 self.rows = quantiser(own, traced=self.sites, model=model, fixed=plain(model, args, kwargs), **how)
+                first = {s.name: jnp.asarray(s.value, float) for s in params(self.sites)}
+                self.rows.check(first, named_data(model, args, kwargs))
             else:
                 self.rows = LocalGuide(own, treatment_name=chosen, family_name=local_guide, **how)
         elif local_options:

@@ -185,3 +185,18 @@ def test_what_it_cannot_serve_is_refused(lib, rows):
 
     with pytest.raises(guides.GuideError, match="one discrete latent alone"):
         guides.build(continuous, backend=lib.name, data={"x": lib.array(rows)}, local="nearest")
+
+
+def test_a_code_that_says_more_than_its_vector_is_refused(lib, rows):
+    """An sd by code has no gradient in the vectors, which learning would never see."""
+    P, dist, _ = lib.ppl, lib.dist, lib.xp
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        book, spread = P.param("codebook", lib.array(BOOK)), lib.array(np.array([0.5, 1.0, 1.5, 2.0]))
+        with P.plate("data", size or len(x), subsample_size=len(x)):
+            z = P.sample("z", dist.Categorical(logits=lib.array(SHARES)).to_event(1))
+            out = book[z].reshape((*z.shape[:-1], POSITIONS * SIZE)) @ lib.array(WEIGHT)
+            P.sample("x", dist.Normal(out, spread[z]).to_event(1), obs=x)
+
+    with pytest.raises(guides.GuideError, match="otherwise than by the vectors"):
+        guides.build(model, backend=lib.name, data={"x": lib.array(rows)}, local="nearest")

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpyro.handlers import block, seed, substitute, trace
 
 from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
@@ -25,6 +26,13 @@ def nearest(vectors: Array, codebook: Array) -> Array:
 
 class Rows(CodesLayout):
     """The rows of a guide; see `CodesLayout`."""
+
+    def check(self, params: Arrays, data: Arrays) -> None:
+        """Refuse a model that asks more of the codes than their vectors; see `CodesLayout.refuse`."""
+        count = len(next(iter(data.values())))
+        z = jnp.arange(count * self.positions).reshape(count, -1) % self.count
+        vectors = self.likelihood(params, params[self.codebook][z], data)
+        self.refuse(np.asarray(self._replay({**params, self.site.name: z}, data)), np.asarray(vectors))
 
     def phi(self, params: Arrays, data: Arrays, inner_noise: Any, bound: Any) -> Array:
         """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""
@@ -55,7 +63,9 @@ class Rows(CodesLayout):
         The model is replayed with as many codes as there are vectors, each used once.
         """
         own = jnp.arange(vectors.shape[0] * self.positions).reshape(-1, self.positions)
-        values = {**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}
+        return self._replay({**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}, data)
+
+    def _replay(self, values: Arrays, data: Arrays) -> Array:
         with block():
             nodes = trace(substitute(seed(self.model, jax.random.key(0)), data=values)).get_trace(**data, **self.fixed)
         terms = {s.name: nodes[s.name]["fn"].log_prob(nodes[s.name]["value"]) for s in self.observed}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from pyro.distributions.util import scale_and_mask
 from pyro.poutine import block, trace
 
+from guides.inner_pyro import gradient
 from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
 from guides.nets.encoder_pyro import encode
 from guides.sites import by_row
@@ -25,6 +27,20 @@ def nearest(vectors: Array, codebook: Array) -> Array:
 
 class Rows(CodesLayout):
     """The rows of a guide; see `CodesLayout`."""
+
+    def check(self, params: Arrays, data: Arrays) -> None:
+        """Refuse a model that asks more of the codes than their vectors; see `CodesLayout.refuse`."""
+        count = len(next(iter(data.values())))
+        z = torch.arange(count * self.positions).reshape(count, -1) % self.count
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            chosen = self._replay({**params, self.site.name: z}, data).cpu().numpy()
+            torch.manual_seed(0)
+            try:
+                vectors = self.likelihood(params, params[self.codebook][z], data).cpu().numpy()
+            except IndexError:  # more codes than the model has, looked up elsewhere
+                vectors = np.full_like(chosen, np.nan)
+        self.refuse(chosen, vectors)
 
     def phi(self, params: Arrays, data: Arrays, inner_noise: Any, bound: Any) -> Array:
         """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""
@@ -43,7 +59,7 @@ class Rows(CodesLayout):
         said = phi.reshape(len(phi), self.positions, self.size)
         codes = params[self.codebook][values[self.site.name]]
         kept = {name: value.detach() for name, value in params.items()}
-        slope = torch.func.grad(lambda vectors: self.likelihood(kept, vectors, data).sum())(codes.detach())
+        slope = gradient(lambda vectors: self.likelihood(kept, vectors, data).sum(), codes.detach())
         pull = self.options["commitment"] * (said - codes.detach()) ** 2 - slope.detach() * said
         if self.options["moves"] == "gradient":
             pull = pull + (said.detach() - codes) ** 2
@@ -56,7 +72,9 @@ class Rows(CodesLayout):
         The model is replayed with as many codes as there are vectors, each used once.
         """
         own = torch.arange(vectors.shape[0] * self.positions).reshape(-1, self.positions)
-        values = {**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}
+        return self._replay({**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}, data)
+
+    def _replay(self, values: Arrays, data: Arrays) -> Array:
         with block():
             nodes = trace(Hold(values)(self.model)).get_trace(**data, **self.fixed).nodes
         found = [nodes[s.name] for s in self.observed]

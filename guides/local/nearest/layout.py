@@ -75,6 +75,18 @@ class CodesLayout:
         state = state if self.options["moves"] == "ema" else {USAGE: state[USAGE]}
         self.parameters = tuple(learnt(name, value) for name, value in {**first, **state}.items())
 
+    def refuse(self, chosen: np.ndarray, vectors: np.ndarray) -> None:
+        """Compare log p(x | z) with that of a replay in which every vector is a code of its own.
+
+        Raises:
+            GuideError: they differ, so that what is observed depends on a code otherwise than by its vector.
+        """
+        if not np.allclose(chosen, vectors, rtol=1e-3):
+            raise GuideError(
+                f"what is observed depends on {self.site.name!r} otherwise than by the vectors of {self.codebook!r}, "
+                "so that no gradient in these vectors says how codes should move: let them alone speak of a code"
+            )
+
     def table(self, count: int) -> None:
         """Return None: no row has numbers of its own."""
 
