@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
-PACKAGES = ("ppl-zoo", "numpy", "scikit-learn", "pyro-ppl", "torch", "numpyro", "jax", "arviz")
+OURS = ("ppl-zoo", "numpy", "scikit-learn", "pyro-ppl", "torch", "numpyro", "jax", "arviz")
+PEERS = ("dynamax", "hmmlearn", "lda", "sklearn-crfsuite")
 
 
 def write(name: str, rows: list[dict[str, Any]], asked: dict[str, Any], device: str = "cpu") -> Path:
@@ -30,7 +31,7 @@ def write(name: str, rows: list[dict[str, Any]], asked: dict[str, Any], device: 
         "options": asked,
         "day": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "device": f"{device}, {platform.machine()}, {_cores()} cores",
-        "versions": {"python": platform.python_version(), **{p: v for p in PACKAGES if (v := _version(p))}},
+        "versions": {"python": platform.python_version(), **{p: v for p in (*OURS, *PEERS) if (v := _version(p))}},
         "rows": rows,
     }
     path = FOLDER / f"{name}.json"

@@ -12,8 +12,9 @@ from jax.scipy.special import logsumexp
 from guides.coordinates_numpyro import Coordinates
 from guides.families import Family
 from guides.guide import PREFIX, named_data
+from guides.local_layout import Batch
+from guides.rows_numpyro import row_log_joint, states
 from guides.sites import TracedSite, count_rows, with_rows
-from guides.trace_numpyro import row_log_joint
 
 
 class Draws:
@@ -26,6 +27,7 @@ class Draws:
     family: Family
     coordinates: Coordinates
     rows: Any
+    summed: tuple[TracedSite, ...]
     _draw: Callable[[Mapping[str, Any], Any], tuple[Any, Any]]
 
     def draw(self, own: Mapping[str, Any], noise: Any) -> tuple[dict[str, Any], Any]:
@@ -58,8 +60,15 @@ class Draws:
             φ (B, size); values by site; log q of each row (B,), or what makes learning's gradient right in its place.
         """
         phi = self.row_phi(held, args, kwargs, noise)
-        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
-        return phi, *self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+        return phi, *self.rows.density(held, phi, noise[0], noise[1:], self.batch(held, args, kwargs))
+
+    def batch(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Batch:
+        """Return what q of these rows is held against, at every param and global latent."""
+
+        def chain() -> Any:
+            return states(self.model, args, kwargs, held, self.trace(args, kwargs), self.data_plate)
+
+        return Batch(named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs), chain)
 
     def row_phi(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any) -> Any:
         """Return φ of each row (B, size); arguments as `draw_rows`."""
@@ -78,8 +87,9 @@ class Draws:
         It serves every treatment; see `draw_rows`. Discrete latents that are few are summed over, not drawn.
         """
         assert self.rows
+        batch = self.batch(held, args, kwargs)
         if self.rows.bounds:
-            return self.rows.bounds(held, named_data(self.model, args, kwargs), phi)[1:]
+            return self.rows.bounds(held, batch, phi)[1:]
         terms = self._row_terms(held, args, kwargs)
         if self.rows.enumerated:
             values, log_q = self.rows.draw_continuous(held, phi, noise[0])
@@ -87,8 +97,7 @@ class Draws:
             log_probs = self.rows.log_probs(phi)
             probs = jnp.exp(log_probs)
             return (probs * (prior + likelihood - log_probs)).sum(-1) - log_q, (probs * likelihood).sum(-1)
-        data, log_joint = named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs)
-        values, log_q = self.rows.density(held, phi, noise[0], noise[1:], data, log_joint)
+        values, log_q = self.rows.density(held, phi, noise[0], noise[1:], batch)
         prior, likelihood = terms(values)
         total = logsumexp(prior + likelihood, -1)
         return total - log_q, total if prior.shape[-1] > 1 else likelihood[..., 0]
@@ -118,6 +127,11 @@ class Draws:
     def sampled(self) -> tuple[TracedSite, ...]:
         """The local latents that q draws; the others are summed over."""
         return self.rows.sites if self.rows and not self.rows.enumerated else ()
+
+    @property
+    def paths(self) -> tuple[TracedSite, ...]:
+        """The latents that are chains of states, and summed over along the chain."""
+        return tuple(s for s in self.summed if s.chain)
 
     def trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
         """Return the model's sites with these data, which may be a batch or other rows."""

@@ -18,11 +18,12 @@ from guides import local as local_treatments
 from guides.coordinates_pyro import Coordinates
 from guides.draws_pyro import Draws, unprefixed
 from guides.errors import GuideError
-from guides.families import family
+from guides.families import family, generator
 from guides.families.standard import log_prob
 from guides.guide import check_served, guide_parameters, named_data, plain, treatments
 from guides.local_guide_pyro import LocalGuide
 from guides.noise_pyro import Noise
+from guides.rows_pyro import check_path
 from guides.sites import TracedSite, count_rows, global_latents, local_latents, params, row_axis, with_rows
 from guides.start import Start
 from guides.supplied import Supplied, SuppliedRows
@@ -78,6 +79,7 @@ class Guide(Draws):
         self.model, self.name, self.local, self.data_plate = model, name, local, data_plate
         self.family, self.options = family(name), dict(options or {})
         self.sites = sites(model, args, kwargs)
+        self._check_path(args, kwargs, seed)
         if data is not None:
             self.sites = with_rows(self.sites, data_plate, len(next(iter(data.values()))))
         free = [s for s in self.sites if s.name not in frozen]
@@ -134,6 +136,14 @@ class Guide(Draws):
         # Local latents may depend on the model's params.
         read += params(self.sites) if self.local_latents else ()
         return self.emit({p.name: self._param(p) for p in read}, args, kwargs)
+
+    def _check_path(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], seed: int) -> None:
+        if any(s.chain and s.kind == "latent" for s in self.sites):
+            moving = [s for s in self.sites if s.kind == "param" or (s.kind == "latent" and not s.discrete)]
+            coordinates = Coordinates(moving, centred=False)
+            v = generator(seed, "path").standard_normal(coordinates.size)
+            values = coordinates.values(torch.as_tensor(v).to(torch.get_default_dtype()))
+            check_path(self.model, args, kwargs, self.sites, self.data_plate, values)
 
     def emit(
         self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any = None
@@ -217,7 +227,7 @@ class Guide(Draws):
 
     def objective(self, num_particles: int = 1) -> Any:
         """Return the ELBO that suits the guide: enumerating where the model's latents are summed out."""
-        enumerates = self.treatment.enumerated and any(s.cardinality != 1 for s in self.summed)
+        enumerates = self.treatment.enumerated and any(s.cardinality != 1 and not s.chain for s in self.summed)
         enumerates = enumerates or bool(self.rows and self.rows.enumerated)
         nesting = max((-p.dim for s in self.sites for p in s.plates), default=0)
         elbo = TraceEnum_ELBO if enumerates else Trace_ELBO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,26 @@ class Rows:
     bound: Callable[[Any, Any], Any]
 
 
+class Batch:
+    """What q is held against.
+
+    Args:
+        data: arrays by name, rows first.
+        log_joint: local latents by site -> log p(xᵢ, zᵢ) of each row (B,).
+        states: () -> the chain of states of a model that has one.
+    """
+
+    def __init__(
+        self, data: Mapping[str, Any], log_joint: Callable[[Mapping[str, Any]], Any], states: Callable[[], Any]
+    ) -> None:
+        self.data, self.log_joint, self._states = data, log_joint, states
+
+    @cached_property
+    def states(self) -> Any:
+        """The chain of states: its prior, and what each state says of the data at each step."""
+        return self._states()
+
+
 class LocalLayout:
     """q(zᵢ; φᵢ) of the latents of one row: a family over the continuous ones, categories for the discrete ones.
 
@@ -55,13 +76,14 @@ class LocalLayout:
         inputs: what an encoder sees.
 
     `enumerated` says whether the library sums over the discrete latents: with one entry a row they are few enough.
-    `bounds` is None: no ELBO of a row is a closed form.
+    `path` is the latent that is a chain of states, where there is one: each step has its own probabilities. Its ELBO is
+    a closed form, which `bounds` gives; else that is None.
 
     Raises:
         GuideError: the family or the treatment cannot serve the sites, or an option is unknown.
     """
 
-    bounds = None
+    bounds: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -90,7 +112,10 @@ class LocalLayout:
             if site.cardinality is None:
                 raise GuideError(f"discrete site {site.name!r} has no finite number of values; no family serves it")
         self.enumerated = bool(self.discrete) and all(not s.shape for s in self.discrete)
-        sampled = bool(self.discrete) and not self.enumerated
+        self.path = next((s for s in self.discrete if s.chain), None)
+        sampled = bool(self.discrete) and not self.enumerated and self.path is None
+        if self.path and len(rows) > 1:
+            raise GuideError(f"path {self.path.name!r} is served alone: sum it out by local='marginal'")
         if sampled and (self.continuous or self.treatment_name == "semi_amortized"):
             raise GuideError(
                 f"discrete site {self.discrete[0].name!r} has too many values to sum over: it is served alone, and by "

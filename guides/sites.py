@@ -78,6 +78,7 @@ class TracedSite:
         plates: enclosing plates, outermost first.
         cardinality: number of values that one entry of a discrete site takes, where they are finite; else None.
         discrete: whether the distribution is discrete.
+        chain: whether the value is a path: categories along the steps of a chain, each tied to its neighbours alone.
         distribution: the distribution's class name; empty for a param.
         value: a param's initial (constrained) value; None for sample sites.
     """
@@ -90,6 +91,7 @@ class TracedSite:
     plates: tuple[Plate, ...] = ()
     cardinality: int | None = None
     discrete: bool = False
+    chain: bool = False
     distribution: str = ""
     value: np.ndarray | None = None
 
@@ -139,7 +141,7 @@ def params(sites: Sequence[TracedSite]) -> tuple[TracedSite, ...]:
 
 
 def combinations(sites: Sequence[TracedSite], data_plate: str, given: Collection[str] = ()) -> list[dict[str, int]]:
-    """List every combination of values of the discrete local latents; one empty one where there are none.
+    """List every combination of values of the discrete local latents, paths apart; one empty one where there are none.
 
     Args:
         sites: the model's sites.
@@ -149,7 +151,7 @@ def combinations(sites: Sequence[TracedSite], data_plate: str, given: Collection
     Raises:
         GuideError: a discrete latent cannot be enumerated row by row.
     """
-    discrete = [s for s in sites if s.kind == "latent" and s.discrete and s.name not in given]
+    discrete = [s for s in sites if s.kind == "latent" and s.discrete and not s.chain and s.name not in given]
     for site in discrete:
         if site.cardinality is None or not site.inside(data_plate) or len(site.shape) != 1:
             raise GuideError(
@@ -159,6 +161,29 @@ def combinations(sites: Sequence[TracedSite], data_plate: str, given: Collection
     names = [s.name for s in discrete]
     values = product(*(range(s.cardinality or 0) for s in discrete))
     return [dict(zip(names, v, strict=True)) for v in values]
+
+
+def open_path(sites: Sequence[TracedSite], data_plate: str, given: Collection[str] = ()) -> TracedSite | None:
+    """Return the path that is to be summed over, the chain's states being unknown; None where there is none.
+
+    Args:
+        sites: the model's sites.
+        data_plate: name of the plate over rows.
+        given: latents whose values are known.
+
+    Raises:
+        GuideError: other discrete latents are to be summed over too, or the path is not one a row.
+    """
+    paths = [s for s in sites if s.kind == "latent" and s.chain and s.name not in given]
+    if not paths:
+        return None
+    path = paths[0]
+    others = [s.name for s in sites if s.kind == "latent" and s.discrete and s.name not in {*given, path.name}]
+    if others:
+        raise GuideError(f"path {path.name!r} cannot be summed over together with {others[0]!r}: sum one in the model")
+    if [p.name for p in path.plates] != [data_plate] or path.event_dim != 1:
+        raise GuideError(f"path {path.name!r} must be one chain a row of plate {data_plate!r}, and in no other plate")
+    return path
 
 
 def by_row(log_density: Any, site: TracedSite, data_plate: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from guides.local_layout import Batch
 from guides.sites import TracedSite
 
 Values = Mapping[str, Any]
@@ -41,11 +42,16 @@ class SuppliedRows:
         supplied: what the model gives.
     """
 
-    enumerated, discrete, parameters, inner_draws = False, (), (), 0
+    enumerated, discrete, path, parameters, inner_draws = False, (), None, (), 0
 
     def __init__(self, sites: Sequence[TracedSite], supplied: Supplied) -> None:
         self.sites, self.supplied = tuple(sites), supplied
-        self.noise_size, self.phi_size, self.bounds = supplied.noise_size, supplied.phi_size, supplied.bounds
+        self.noise_size, self.phi_size = supplied.noise_size, supplied.phi_size
+        self.bounds: Callable[..., Any] | None = self._bounds if supplied.bounds else None
+
+    def _bounds(self, params: Any, batch: Batch, phi: Any) -> tuple[dict[str, Any], Any, Any]:
+        assert self.supplied.bounds
+        return self.supplied.bounds(params, batch.data, phi)
 
     def phi(self, params: Any, data: Any, inner_noise: Any, bound: Any) -> Any:
         """Return φ of each row (B, phi_size)."""
@@ -53,18 +59,16 @@ class SuppliedRows:
             return inner_noise.sum(0)[:, :0]
         return self.supplied.phi(params, data)
 
-    def draw(self, params: Any, phi: Any, noise: Any, data: Any) -> tuple[dict[str, Any], Any]:
+    def draw(self, params: Any, phi: Any, noise: Any, batch: Batch) -> tuple[dict[str, Any], Any]:
         """Return values by site and log q of each row (B,)."""
-        return self.supplied.draw(params, data, phi, noise)
+        return self.supplied.draw(params, batch.data, phi, noise)
 
-    def density(
-        self, params: Any, phi: Any, noise: Any, inner_noise: Any, data: Any, log_joint: Any
-    ) -> tuple[dict[str, Any], Any]:
+    def density(self, params: Any, phi: Any, noise: Any, inner_noise: Any, batch: Batch) -> tuple[dict[str, Any], Any]:
         """Return `draw`; where the ELBO is a closed form, a point and what makes log p(x, z) − log q(z) the ELBO."""
         if self.bounds is None:
-            return self.draw(params, phi, noise, data)
-        values, bound, _ = self.bounds(params, data, phi)
-        return values, log_joint(values) - bound
+            return self.draw(params, phi, noise, batch)
+        values, bound, _ = self.bounds(params, batch, phi)
+        return values, batch.log_joint(values) - bound
 
     def table(self, count: int) -> None:
         """Return None: there is nothing to learn."""

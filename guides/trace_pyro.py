@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pyro.poutine import block, trace
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.subsample_messenger import _Subsample
 
-from guides.sites import Plate, Support, TracedSite, by_row, combinations, local_latents, require_values
+from guides.sites import Plate, Support, TracedSite, require_values
 
 Model = Callable[..., Any]
 Values = Mapping[str, Any]
@@ -75,6 +75,7 @@ def _site(node: Mapping[str, Any]) -> TracedSite:
         frames,
         _cardinality(fn),
         fn.support.is_discrete,
+        hasattr(fn, "chain"),
         _family(fn),
     )
 
@@ -90,6 +91,8 @@ def _family(fn: Any) -> str:
 
 
 def _cardinality(fn: Any) -> int | None:
+    if hasattr(fn, "chain"):
+        return int(fn.chain.unary.shape[-1])
     while fn.event_dim and hasattr(fn, "base_dist"):
         fn = fn.base_dist
     return len(fn.enumerate_support(expand=False)) if fn.has_enumerate_support else None
@@ -148,54 +151,19 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
         values: every param and every latent, constrained. Parameters are passed explicitly: an inner call
             of a model would otherwise see their initial values.
     """
+    return {name: log_density(node) for name, node in replay(model, args, kwargs, values).items()}
+
+
+def replay(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Values) -> dict[str, Any]:
+    """Run the model at given values of every param and latent, and return its sample statements by site."""
     with block():
         nodes = trace(Hold(values)(model)).get_trace(*args, **kwargs).nodes
     drawn = {name: n for name, n in nodes.items() if is_sample(n)}
     require_values((name for name, n in drawn.items() if not n["is_observed"]), values)
+    return drawn
+
+
+def log_density(node: Mapping[str, Any]) -> Any:
+    """Return a sample statement's log density, unscaled, of its batch shape."""
     # Pyro's `mask` handler marks the statement and leaves its distribution as it is.
-    return {name: scale_and_mask(n["fn"].log_prob(n["value"]), 1.0, n["mask"]) for name, n in drawn.items()}
-
-
-def choices(traced: tuple[TracedSite, ...], data_plate: str, given: Collection[str] = ()) -> list[dict[str, Any]]:
-    """List every combination of the discrete local latents' values, one value for all rows; given ones are left out.
-
-    The arrays have length 1 along each plate and broadcast, as enumeration's do: what a model computes from
-    them, such as a component's Cholesky factor, is then computed once and not once a row.
-    """
-    shapes = {s.name: (1,) * len(s.shape) for s in local_latents(traced, data_plate)}
-    return [
-        {name: torch.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate, given)
-    ]
-
-
-def row_log_joint(
-    model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    values: Values,
-    traced: tuple[TracedSite, ...],
-    data_plate: str,
-) -> tuple[Any, Any, Any]:
-    """Replay the model with every combination of the discrete local latents that have no value held constant.
-
-    Args:
-        values: params and latents, constrained.
-        traced: the model's sites with these data.
-
-    Returns:
-        The log density of the global sites (), and by row and unscaled those of the local latents and of what is
-        observed (rows, combinations); (combinations,) for a model without a data plate.
-    """
-    inside = [s for s in traced if s.inside(data_plate)]
-    outside, zero = torch.zeros(()), torch.zeros(())
-    prior, likelihood = [], []
-    for fixed in choices(traced, data_plate, values):
-        terms = log_densities(model, args, kwargs, {**values, **fixed})
-        rows = {s.name: by_row(terms[s.name], s, data_plate) for s in inside}
-        prior.append(sum((rows[s.name] for s in inside if s.kind == "latent"), zero))
-        likelihood.append(sum((rows[s.name] for s in inside if s.kind == "observed"), zero))
-        outside = sum(
-            (terms[s.name].sum() for s in traced if s.name in terms and not s.inside(data_plate)),
-            zero,
-        )
-    return outside, torch.stack(prior, -1), torch.stack(likelihood, -1)
+    return scale_and_mask(node["fn"].log_prob(node["value"]), 1.0, node["mask"])

@@ -23,7 +23,8 @@ from numpyro.optim import Adam
 import guides
 import zoo
 from guides.families import family, generator
-from guides.trace_numpyro import choices, log_densities, sites
+from guides.rows_numpyro import choices
+from guides.trace_numpyro import log_densities, sites
 from zoo.inference import chunks
 from zoo.models.gmm.model_numpyro import model as gmm
 

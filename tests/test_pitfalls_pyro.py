@@ -20,8 +20,9 @@ from pyro.infer.autoguide import AutoDiagonalNormal
 import guides
 import zoo
 from guides.layout import Layout
+from guides.rows_pyro import choices, row_log_joint
 from guides.sites import learnt
-from guides.trace_pyro import Hold, choices, log_densities, row_log_joint, sites
+from guides.trace_pyro import Hold, log_densities, sites
 from zoo.models.gmm.model_pyro import model as gmm
 
 X = torch.tensor([[-1.0, 0.5], [1.0, 2.0], [2.0, -1.0], [0.3, 0.1]])

@@ -128,7 +128,7 @@ def exact_rows(run: Run, data: dict[str, np.ndarray]) -> np.ndarray | None:
     """Return log p(x) of each row at the learnt parameters, for a model without global latents (n,); or None."""
     if run.summable:
         return run.program.densities(run.params_for(data, None), {}, data)[1][0]
-    known = run.model.exact.log_likelihood(data[next(iter(data))], run.model_params, **run.model.options)
+    known = run.model.log_likelihood(data, run.model_params)
     return None if known is None else np.asarray(known)
 
 
@@ -158,6 +158,6 @@ def log_likelihood(run: Run, data: dict[str, np.ndarray], num_draws: int, seed: 
         found = evaluate(run, num_draws, "iwae", seed, data=None if data is run.data else data)
         return estimators.importance(found.rows - found.row_log_q)
     value = estimators.log_mean_exp(each)
-    ratio = np.exp(each - value)
+    ratio = np.exp(each - np.where(np.isfinite(value), value, 0.0))
     error = ratio.std(0, ddof=1) / math.sqrt(len(each)) if len(each) > 1 else np.zeros_like(value)
     return Estimate(value, error, f"posterior predictive, {len(each)} draws")

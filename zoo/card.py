@@ -82,7 +82,8 @@ class Option:
 class DataSet:
     """A named data set that `data.load(name)` returns: what it is, where it comes from, its licence.
 
-    `columns` are the names of the first array's columns, where it has several.
+    `columns` are the names of the first array's columns, where it has several; `when` are the option values that it
+    suits, empty for any.
     """
 
     name: str
@@ -90,6 +91,7 @@ class DataSet:
     source: str
     licence: str
     columns: tuple[str, ...] = ()
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ class Card:
         sites: every site, in the model's order.
         options: every option, in the model's order.
         inputs: data name to the names of its dimensions, such as {"x": ("row", "feature")}.
-        datasets: named data sets; the first one is the default.
+        covariates: names of the inputs that are given and not modelled; the others are observed sites.
+        missing: names of the arrays in which NaN stands for what was not seen, such as steps past a series' end.
+        datasets: named data sets; the first one that suits the options is the default.
         exact: what is known exactly, name to a line of words: "evidence", "posterior", "log_likelihood", …
         hard: what is hard about it.
         references: numbered sources.
@@ -123,7 +127,8 @@ class Card:
         encoder: what an encoder sees, data name to "row" (its numbers, standardised), "counts" (log(1 +
             count)) or "window" (each step of a series with its neighbours).
         exchangeable: the dimension whose labels can be permuted without changing the model; or empty.
-        label_site: the site by which relabelling matches components; it has the exchangeable dimension.
+        label_sites: the sites by which relabelling matches components, each with the exchangeable dimension once; the
+            first of them that exists serves.
         no_reference: why chains have no moments that a guide could be held against; empty where they have.
         dims: sizes of the named dimensions from data and options.
         learning: pinned SVI defaults.
@@ -142,16 +147,22 @@ class Card:
     references: tuple[str, ...]
     dims: Callable[[Data, Mapping[str, Any]], dict[str, int]]
     options: tuple[Option, ...] = ()
+    covariates: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     encoder: Mapping[str, str] = field(default_factory=dict)
     exchangeable: str = ""
-    label_site: str = ""
+    label_sites: tuple[str, ...] = ()
     no_reference: str = ""
     learning: Learning = Learning()
 
     def active_sites(self, options: Mapping[str, Any]) -> tuple[Site, ...]:
         """Return the sites that exist under these options."""
-        return tuple(s for s in self.sites if all(options.get(name) in values for name, values in s.when.items()))
+        return tuple(s for s in self.sites if _holds(s.when, options))
+
+    def data_set(self, options: Mapping[str, Any]) -> DataSet:
+        """Return the default data set under these options."""
+        return next((d for d in self.datasets if _holds(d.when, options)), self.datasets[0])
 
     def option(self, name: str) -> Option:
         """Return the option of that name.
@@ -160,3 +171,7 @@ class Card:
             KeyError: there is no such option.
         """
         return {o.name: o for o in self.options}[name]
+
+
+def _holds(when: Mapping[str, tuple[Any, ...]], options: Mapping[str, Any]) -> bool:
+    return all(options.get(name) in values for name, values in when.items())

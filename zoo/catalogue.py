@@ -106,9 +106,9 @@ class Model:
         return partial(plain, **self.given) if self.given else plain
 
     def data(self, name: str | None = None) -> Data:
-        """Load a data set of the card's; the first one unless named."""
-        load = self._module("data").load
-        return load(name) if name else load()
+        """Load a data set of the card's; the first one that suits the options unless named."""
+        found: Data = self._module("data").load(name or self.card.data_set(self.options).name)
+        return found
 
     def reads(self, path: str | Path) -> bool:
         """Whether the model's own `data.py` reads a file of this name, such as images in IDX format."""
@@ -119,6 +119,18 @@ class Model:
         """Draw a data set from the model, with the true parameters that `data.simulate` says."""
         given = {name: value for name, value in self.options.items() if value is not None}
         return self._module("data").simulate(seed, size, **given)
+
+    def log_likelihood(self, data: Data, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return the exact log density of each row at given params and global latents (n,); None where not known.
+
+        A model of one array takes it as its `exact.log_likelihood`'s first argument, one of several the mapping.
+
+        Args:
+            data: arrays by name.
+            values: params and global latents.
+        """
+        first = data if len(self.card.inputs) > 1 else data[next(iter(self.card.inputs))]
+        return self.exact.log_likelihood(first, values, **self.options)
 
     def supplied(self, local: Any, backend: str) -> Supplied | None:
         """Return the model's own q of its continuous local latents under a treatment; None where it brings none."""
@@ -214,5 +226,8 @@ def column_names(model: Model, data: Any = None) -> dict[str, tuple[str, ...]]:
 
 def data_set(model: Model, data: Any) -> DataSet | None:
     """Return the card's description of the data that a user names, where they are the card's."""
-    first = model.card.datasets[0]
-    return first if data is None else next((d for d in model.card.datasets if d.name == data), None)
+    return (
+        model.card.data_set(model.options)
+        if data is None
+        else next((d for d in model.card.datasets if d.name == data), None)
+    )

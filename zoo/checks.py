@@ -12,6 +12,9 @@ import numpy as np
 from zoo.card import Card, Option
 from zoo.errors import UserError, unknown
 
+STEPS_NDIM = 3  # of series (n, T, D)
+SERIES = "series"  # the column that says to which of several a line belongs
+
 
 def check_options(card: Card, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that were asked for, checked.
@@ -58,12 +61,35 @@ def check_data(card: Card, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the data as arrays, floats in double precision, checked against the card.
 
     Raises:
-        UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite.
+        UserError: an array is missing, unknown, not numeric, of the wrong shape, empty or not finite; or one that may
+            lack values has a row without any; or two disagree in a dimension that they share.
     """
+    return _check_arrays(card, data, tuple(card.inputs), "the data")
+
+
+def check_covariates(card: Card, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return a model's covariates alone as arrays, checked against the card.
+
+    Raises:
+        UserError: as `check_data`.
+    """
+    return _check_arrays(card, given, card.covariates, "the covariates")
+
+
+def _check_arrays(card: Card, data: Mapping[str, Any], names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
     for name in data:
-        if name not in card.inputs:
-            raise unknown("array", name, card.inputs, f"the data of model {card.name!r}")
-    return {name: _check_array(card, name, data) for name in card.inputs}
+        if name not in names:
+            raise unknown("array", name, names, f"{what} of model {card.name!r}")
+    found = {name: _check_array(card, name, data) for name in names}
+    sizes: dict[str, tuple[str, int]] = {}
+    for name, array in found.items():
+        for dim, size in zip(card.inputs[name], array.shape, strict=True):
+            first, known = sizes.setdefault(dim, (name, size))
+            if size != known:
+                raise UserError(
+                    f"{card.name}: data {name!r} has {dim} {size}, and {first!r} has {known}; give both the same {dim}"
+                )
+    return found
 
 
 def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
@@ -81,14 +107,19 @@ def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
         raise UserError(f"{where} has shape {array.shape}, and the model takes {shape}; reshape it")
     if array.size == 0:
         raise UserError(f"{where} is empty (shape {array.shape}); give at least one row")
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(-1)
+    flat = array.reshape(len(array), -1)
+    unseen = np.isnan(flat) & (name in card.missing)
+    bad = ~(np.isfinite(flat) | unseen).all(-1)
     if bad.any():
         first = int(np.argmax(bad))
         raise UserError(
             f"{where} has {int(bad.sum())} of {len(array)} rows that are not finite, the first at index {first}; "
             "drop or impute them"
         )
-    if not (np.abs(array) < np.finfo(np.float32).max).all():
+    if unseen.all(-1).any():
+        first = int(np.argmax(unseen.all(-1)))
+        raise UserError(f"{where} has nothing in row {first} that was seen, NaN alone; drop the row")
+    if not (np.abs(np.where(unseen, 0, flat)) < np.finfo(np.float32).max).all():
         raise UserError(f"{where} has values beyond single precision; rescale it")
     return array
 
@@ -110,12 +141,26 @@ def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:
     (name, dims), *others = card.inputs.items()
     if others:
         raise UserError(f"model {card.name!r} takes several arrays ({', '.join(card.inputs)}); give an npz file")
-    table = _read_csv(path)
+    table = _read_csv(path, missing=name in card.missing)
+    if len(dims) == STEPS_NDIM:
+        return {name: _series(table, (_csv_lines(path)[0] or [""])[0].strip() == SERIES)}
     if len(dims) == 1:
         if table.shape[1] != 1:
             raise UserError(f"data file {str(path)!r} has {table.shape[1]} columns, and {name!r} takes one; keep one")
         table = table[:, 0]
     return {name: table}
+
+
+def _series(table: np.ndarray, numbered: bool) -> np.ndarray:
+    """Return lines, a step each, as series (n, T, D): one, or as many as the first column numbers, NaN past an end."""
+    if not numbered:
+        return table[None]
+    labels, x = table[:, 0], table[:, 1:]
+    each = [x[labels == label] for label in dict.fromkeys(labels)]
+    found = np.full((len(each), max(map(len, each)), x.shape[1]), np.nan)
+    for row, series in zip(found, each, strict=True):
+        row[: len(series)] = series
+    return found
 
 
 def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
@@ -126,10 +171,11 @@ def read_names(path: Path, card: Card) -> dict[str, tuple[str, ...]]:
     header, rows = _csv_lines(path)
     found = tuple(cell.strip() for cell in header)
     good = found and len(set(found)) == len(found) == len(rows[0][1])
-    return {next(iter(card.inputs)): found} if good else {}
+    return {next(iter(card.inputs)): found[found[0] == SERIES :]} if good else {}
 
 
-def _read_csv(path: Path) -> np.ndarray:
+def _read_csv(path: Path, *, missing: bool) -> np.ndarray:
+    """Return the file's numbers (rows, columns); an empty cell is NaN where values may be missing."""
     rows = []
     _, lines = _csv_lines(path)
     for line, cells in lines:
@@ -141,7 +187,7 @@ def _read_csv(path: Path) -> np.ndarray:
             raise UserError(f"{where}: {len(row)} columns, not {len(lines[0][1])}; mend the row")
         rows.append(row)
     table = np.array(rows, dtype=np.float64)
-    bad = ~np.isfinite(table)
+    bad = ~(np.isfinite(table) | (np.isnan(table) & missing))
     if bad.any():
         first, column = np.argwhere(bad)[0]
         line, cells = lines[first]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.checks import SERIES, STEPS_NDIM
+
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
 
@@ -183,7 +185,7 @@ def prose(text: str) -> str:
 def columns(
     values: Mapping[str, np.ndarray], names: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, np.ndarray]:
-    """Return arrays as columns of a flat table.
+    """Return arrays as columns of a flat table; series, an array (n, T, D) alone, have a line for every step.
 
     Args:
         values: arrays by name, a row first.
@@ -191,7 +193,13 @@ def columns(
 
     >>> list(columns({"x": np.zeros((3, 2)), "z": np.zeros(3)}, {"z": ["age"]}))
     ['x.0', 'x.1', 'age']
+    >>> columns({"x": np.array([[[5.0], [6.0]], [[7.0], [8.0]]])})["series"].tolist()
+    [0, 0, 1, 1]
     """
+    if len(values) == 1 and next(iter(values.values())).ndim == STEPS_NDIM:
+        ((name, x),) = values.items()
+        many = {SERIES: np.repeat(np.arange(len(x)), x.shape[1])} if len(x) > 1 else {}
+        return many | columns({name: x.reshape(-1, x.shape[2])}, names)
     flat = {}
     for name, value in values.items():
         indices = list(np.ndindex(value.shape[1:]))

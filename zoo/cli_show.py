@@ -81,6 +81,8 @@ def print_card(model: Model) -> None:
         textwrap.indent(card.process, "  "),
     ]
     parts += [head("Sites"), table([site_row(s) for s in card.sites])]
+    if card.covariates:
+        parts += [head("Given, not modelled"), *(given_line(card, name) for name in card.covariates)]
     if card.options:
         parts += [head("Options, -o NAME=VALUE"), table([option_row(o) for o in card.options])]
     parts += [head("Data, --data NAME"), described(data_rows(card))]
@@ -106,6 +108,12 @@ def site_row(site: Site) -> dict[str, str]:
         "unit": site.unit,
         "meaning": site.meaning + (f" (when {when})" if when else ""),
     }
+
+
+def given_line(card: Card, name: str) -> str:
+    """Return what is to be said of a covariate."""
+    seen = "; NaN was not seen" if name in card.missing else ""
+    return f"  {name}, {' × '.join(card.inputs[name])}{seen}"
 
 
 def option_row(option: Option) -> dict[str, str]:

@@ -120,5 +120,5 @@ def novel(run: Run, n: int, seed: int = 0, *, even: bool = False) -> Decoded:
     drawn = np.asarray(run.program.forward(run.model_params, {}, 1, n, seed)[name][0])
     if even:
         drawn = generator(seed, "even codes").integers(said.cardinality, size=drawn.shape)
-    made = run.program.forward(run.model_params, {name: drawn[None]}, 1, n, seed, means=True)
+    made = run.program.forward(run.model_params, {name: drawn[None]}, 1, n, seed, read="mean")
     return Decoded(drawn, np.asarray(made[observed][0]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.checks import STEPS_NDIM
 from zoo.estimators import TRUSTED_K_HAT, k_hat_note
 from zoo.inference_data import Loo, loo, summary
 
@@ -68,7 +69,7 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
             f"elpd {left_out.elpd:.2f} (standard error over rows {left_out.se:.2f}), "
             f"{left_out.p_loo:.2f} effective parameters: {left_out.note}"
         )
-    checks = list(predictive_checks(run.data, run.posterior_predictive(num_replicates)))
+    checks = list(predictive_checks(run.observed, run.posterior_predictive(num_replicates)))
     odd = [c for c in checks if _outside(c) < 0.025]
     named = [f"{c['statistic']} of {c['quantity']}" for c in (odd if len(odd) <= MOST_SHOWN else most_unlike(odd, 3))]
     more = f" and {len(odd) - len(named)} more of {len(checks)} statistics" if len(named) < len(odd) else ""
@@ -106,6 +107,8 @@ def chain_verdicts(rows: list[dict[str, Any]], stats: Mapping[str, np.ndarray]) 
 def predictive_checks(data: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     """Compare statistics of the data with those of replicated data sets.
 
+    Steps of series (n, T, D) count as rows do, and what was not seen, NaN, does not.
+
     Args:
         data: observed values by site, (n, …).
         drawn: replicates of the same sites, (draw, n, …).
@@ -121,9 +124,15 @@ def predictive_checks(data: Mapping[str, np.ndarray], drawn: Mapping[str, np.nda
     for name, values in drawn.items():
         if name not in data:
             continue
-        for index in np.ndindex(data[name].shape[1:]):
+        x: np.ndarray = data[name]
+        if x.ndim == STEPS_NDIM:
+            lines = (-1, x.shape[-1])
+            x, values = x.reshape(lines), values.reshape((len(values), *lines))
+        for index in np.ndindex(x.shape[1:]):
             quantity = name + (f"[{', '.join(map(str, index))}]" if index else "")
-            seen, made = data[name][(slice(None), *index)], values[(slice(None), slice(None), *index)]
+            seen, made = x[(slice(None), *index)], values[(slice(None), slice(None), *index)]
+            there = ~np.isnan(seen)
+            seen, made = seen[there], made[:, there]
             for word, statistic in STATISTICS.items():
                 observed, replicated = float(statistic(seen)), statistic(made, axis=1)
                 above = np.mean(replicated > observed) + 0.5 * np.mean(replicated == observed)

@@ -65,6 +65,16 @@ class Fitted:
         self.fitted.clear()
 
     @property
+    def observed(self) -> Data:
+        """The data that the model explains: all but the covariates."""
+        return {name: x for name, x in self.data.items() if name not in self.model.card.covariates}
+
+    @property
+    def covariates(self) -> Data:
+        """The data that are given and not modelled; of most models none."""
+        return {name: self.data[name] for name in self.model.card.covariates}
+
+    @property
     def backend(self) -> str:
         """Name of the backend."""
         return self.request.backend
@@ -176,10 +186,11 @@ class Fitted:
     @cached_property
     def _labels(self) -> tuple[Values, np.ndarray | None]:
         card = self.model.card
-        if not card.exchangeable or card.label_site not in self.draws:
+        site = next((name for name in card.label_sites if name in self.draws), None)
+        if site is None:
             return self.draws, None
         dims = {s.name: s.shape for s in self.latents}
-        return relabel(self.draws, dims, card.exchangeable, card.label_site)
+        return relabel(self.draws, dims, card.exchangeable, site)
 
     @property
     def relabelled(self) -> Values:

@@ -71,9 +71,9 @@ def inference_data(run: Run, num_predictive: int = NUM_PREDICTIVE, groups: tuple
     Returns:
         An `InferenceData` (ArviZ 0.23) or `DataTree` (1.x) with groups posterior (labels aligned),
         posterior_raw (as drawn; only where labels are exchangeable), posterior_predictive, prior,
-        prior_predictive, log_likelihood, sample_stats and observed_data. Dimensions are chain, draw and the
-        card's. A model without global latents has no posterior, and one whose rows' density at given global latents
-        is not known has no log_likelihood.
+        prior_predictive, log_likelihood, sample_stats, observed_data and, of covariates, constant_data. Dimensions
+        are chain, draw and the card's. A model without global latents has no posterior, and one whose rows' density
+        at given global latents is not known has no log_likelihood.
 
     Raises:
         ValueError: an array disagrees with the card's shape.
@@ -113,6 +113,8 @@ def summary(run: Run) -> list[dict[str, Any]]:
 def loo(run: Run) -> Loo | None:
     """Estimate out-of-sample accuracy by leaving out one row at a time; None where rows' densities are not known.
 
+    None as well of a single row, such as one series: without it there is nothing left.
+
     Raises:
         UserError: the model has no global latents, so that there are no draws to reweight.
     """
@@ -125,6 +127,8 @@ def loo(run: Run) -> Loo | None:
     if "log_likelihood" not in data:
         return None
     (values,) = (v.values for v in data["log_likelihood"].data_vars.values())
+    if values.shape[-1] == 1:
+        return None
     relative = _relative_efficiency(values) if run.method == "nuts" else 1.0
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Estimated shape parameter of Pareto distribution", UserWarning)
@@ -150,7 +154,7 @@ def _groups(
 
     def pack(arrays: Mapping[str, np.ndarray], known: Mapping[str, Site], lead: tuple[str, ...]) -> dict:
         shapes = {name: site.shape for name, site in known.items() if name in arrays}
-        return {n: (lead + dims, _checked(arrays[n], n, dims, lead, sizes)) for n, dims in shapes.items()}
+        return {n: (lead + _distinct(d), _checked(arrays[n], n, d, lead, sizes)) for n, d in shapes.items()}
 
     found: dict[str, dict] = {}
     if want("posterior"):
@@ -174,7 +178,15 @@ def _groups(
         }
     if want("observed_data"):
         found["observed_data"] = pack(run.data, observed, ())
+    if want("constant_data"):
+        dims = {name: card.inputs[name] for name in card.covariates}
+        found["constant_data"] = {n: (dims[n], _checked(run.data[n], n, dims[n], (), sizes)) for n in dims}
     yield from ((name, arrays) for name, arrays in found.items() if arrays)
+
+
+def _distinct(dims: tuple[str, ...]) -> tuple[str, ...]:
+    """Return dimensions of one name under names of their own, as ArviZ wants them: a second "state" is "state2"."""
+    return tuple(dim + str(dims[: i + 1].count(dim)) * (dim in dims[:i]) for i, dim in enumerate(dims))
 
 
 def _checked(

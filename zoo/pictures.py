@@ -201,7 +201,7 @@ def decode(run: Run, codes: np.ndarray) -> np.ndarray:
     codes = np.asarray(codes, float)
     if codes.ndim != 2 or codes.shape[1] != size:
         raise UserError(f"codes {codes.shape} must be rows of {size}, the length of {name!r}")
-    made = run.program.forward(run.model_params, {name: codes[None]}, 1, len(codes), 0, means=True)
+    made = run.program.forward(run.model_params, {name: codes[None]}, 1, len(codes), 0, read="mean")
     return np.asarray(made[next(iter(run.data))][0])
 
 

@@ -9,17 +9,18 @@ from functools import cached_property
 import numpy as np
 
 from guides.families import generator
+from zoo.estimators import log_mean_exp
 
 SOME = 200  # draws behind a mean and an sd
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """p(z | x) of each of n rows over K categories.
+    """p(z | x) of each of n rows over K categories; of a path, over those of each step by itself.
 
     Args:
         site: name of the latent.
-        probs: probabilities (n, K).
+        probs: probabilities (n, K), or (n, T, K) of a path; all 0 past its length.
     """
 
     site: str
@@ -27,33 +28,73 @@ class Posterior:
 
     @property
     def mean(self) -> np.ndarray:
-        """The mean code: each category's probability (n, K)."""
+        """The mean code: each category's probability (n, …, K)."""
         return self.probs
 
     @property
     def sd(self) -> np.ndarray:
-        """Standard deviation of each category's indicator (n, K)."""
+        """Standard deviation of each category's indicator (n, …, K)."""
         return np.sqrt(self.probs * (1 - self.probs))
 
     @property
     def mode(self) -> np.ndarray:
-        """Most probable category (n,)."""
+        """Most probable category, of each step by itself (n, …)."""
         return self.probs.argmax(-1)
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
-        """Draw categories (n, rows)."""
-        noise = generator(seed, "posterior").random((n, len(self.probs), 1))
-        return (np.cumsum(self.probs, -1)[:, :-1] < noise).sum(-1)
+        """Draw categories (n, rows, …)."""
+        noise = generator(seed, "posterior").random((n, *self.probs.shape[:-1], 1))
+        cumulative = np.cumsum(self.probs, -1)
+        return (cumulative[..., :-1] < noise * cumulative[..., -1:]).sum(-1)
 
     def log_prob(self, value: np.ndarray) -> np.ndarray:
-        """Return the log probability of categories (…, rows), by row."""
+        """Return the log probability of categories (…, rows, …), by row (…, rows)."""
+        value = np.asarray(value)
         chosen = np.take_along_axis(
-            np.broadcast_to(self.probs, (*np.shape(value), self.probs.shape[-1])),
-            np.asarray(value)[..., None],
-            -1,
-        )
+            np.broadcast_to(self.probs, (*value.shape, self.probs.shape[-1])), value[..., None], -1
+        )[..., 0]
+        there = self.probs.sum(-1) > 0
         with np.errstate(divide="ignore"):
-            return np.log(chosen[..., 0])
+            each = np.where(there, np.log(chosen), 0.0)
+        return each.sum(-1) if self.probs.ndim > 2 else each
+
+
+@dataclass(frozen=True)
+class PathPosterior(Posterior):
+    """p(path | x) of each of n rows, averaged over draws of the global latents.
+
+    Args:
+        site: name of the latent.
+        probs: what smoothing says: the probability of each state at each step (n, T, K); 0 past the length.
+        num_draws: of the global latents.
+        ask: (name, what goes with it (S, n, T), which draws (S,)) -> the answers; see `Program.on_paths`.
+    """
+
+    num_draws: int
+    ask: Callable[..., np.ndarray]
+
+    @cached_property
+    def mode(self) -> np.ndarray:
+        """The most probable path (n, T): Viterbi's; of several draws' ones that whose mean probability is highest."""
+        shape, every = (self.num_draws, *self.probs.shape[:2]), np.arange(self.num_draws)
+        paths = self.ask("viterbi", np.zeros(shape), every).astype(int)
+        if len(paths) == 1:
+            return paths[0]
+        best = np.stack([self.log_prob(path) for path in paths]).argmax(0)
+        return paths[best, np.arange(len(best))]
+
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draw paths (n, rows, T), each at one draw of the global latents: filtered forward, sampled backward."""
+        random = generator(seed, "posterior")
+        which = random.permutation(max(n, self.num_draws))[:n] % self.num_draws
+        return self.ask("sample", random.standard_normal((n, *self.probs.shape[:2])), which).astype(int)
+
+    def log_prob(self, value: np.ndarray) -> np.ndarray:
+        """Return the log probability of paths (…, rows, T), by row (…, rows)."""
+        value = np.asarray(value, dtype=float)
+        flat, every = value.reshape(-1, *self.probs.shape[:2]), np.arange(self.num_draws)
+        each = [log_mean_exp(self.ask("log_prob", np.repeat(path[None], len(every), 0), every)) for path in flat]
+        return np.stack(each).reshape(value.shape[:-1])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from guides.local_layout import PHI
 from zoo.bounds import evaluate
 from zoo.errors import UserError
-from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, Posterior
+from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, PathPosterior, Posterior
 from zoo.schedule import cosine
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | CodePosteri
         raise UserError(f"model {run.model.name!r} has no local latents; its global ones are in run.draws")
     name, guide = local[0].name, run.program.guide
     params = run.params_for(data, None)
+    if guide.rows is None and guide.paths:
+        return _path_posterior(run, data, local[0])
     if guide.rows is None:
         return Posterior(name, run.program.row_probs(params, run.aligned(), data).mean(0))
     if local[0].discrete and not guide.rows.noise_size:
@@ -104,7 +106,33 @@ def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | CodePosteri
     logits = run.program.phi(params, data)[:, : guide.rows.phi_size]
     if guide.rows.enumerated:
         return Posterior(name, _softmax(np.pad(logits, ((0, 0), (1, 0)))))
+    if guide.rows.path:
+        probs = _softmax(np.pad(logits.reshape(len(logits), *guide.rows.path.shape, -1), ((0, 0), (0, 0), (1, 0))))
+        return Posterior(name, np.where(smoothed(run, data, run.aligned(1))[0].sum(-1, keepdims=True) > 0, probs, 0.0))
     return BinaryPosterior(name, 1 / (1 + np.exp(-logits)))
+
+
+def _path_posterior(run: Run, data: Data, site: Site) -> PathPosterior:
+    """Return the posterior of each row's path over the draws of the global latents, labels aligned."""
+    some = run.aligned()
+
+    def ask(name: str, given: np.ndarray, which: np.ndarray) -> np.ndarray:
+        chosen = {name: v[which] for name, v in some.items()}
+        found: np.ndarray = run.program.on_paths(name, run.params, chosen, data, given)
+        return found
+
+    probs = smoothed(run, data, some)
+    return PathPosterior(site.name, probs.mean(0), len(probs), ask)
+
+
+def smoothed(run: Run, data: Data, draws: Data) -> np.ndarray:
+    """Return the probability of each state at each step, given the data, at each draw of the globals (S, n, T, K).
+
+    All 0 past a series' length.
+    """
+    count = len(next(iter(draws.values()))) if draws else 1
+    found: np.ndarray = run.program.on_paths("marginals", run.params, draws, data, np.zeros((count, 1)))
+    return found
 
 
 def _labelled(run: Run, site: Site, values: np.ndarray, *, back: bool = False) -> np.ndarray:
@@ -150,27 +178,47 @@ def _local_density(run: Run, data: Data, site: Site, value: np.ndarray) -> np.nd
 def reconstruct(run: Run, data: Data, num_draws: int = 50) -> np.ndarray:
     """Return the mean of x given each row's posterior of z; see `Run.reconstruct`."""
     program, name = run.program, next(iter(run.data))
-    if program.guide.rows is None or program.guide.rows.enumerated:
+    if program.guide.rows is None or program.guide.rows.enumerated or program.guide.rows.path:
         return _mixed(run, data, name)
     num_draws = num_draws if run.drawn else 1
     found = evaluate(run, num_draws, "reconstruct", run.seed, data=data, keep=True)
     count = len(data[name])
-    means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, means=True)
+    means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, read="mean")
     return means[name].mean(0)
 
 
 def _mixed(run: Run, data: Data, name: str) -> np.ndarray:
-    """Return the mean of x over the values of a discrete latent and the draws of the global ones."""
-    said, some = posterior(run, data), run.aligned()
+    """Return the mean of x over the values of a discrete latent and the draws of the global ones; NaN past a path."""
+    said, some, guide = posterior(run, data), run.aligned(), run.program.guide
     assert isinstance(said, Posterior)
-    rows = run.program.guide.rows
-    probs = said.probs[None] if rows else run.program.row_probs(run.params, some, data)
+    if guide.rows:
+        probs = said.probs[None]
+    else:
+        probs = smoothed(run, data, some) if guide.paths else run.program.row_probs(run.params, some, data)
+    means = means_by_value(run, said.site, probs.shape[2:])[name]
+    count = means.shape[1]
+    probs = np.broadcast_to(probs, (count, *probs.shape[1:]))
+    if probs.ndim == 3:
+        return np.einsum("snk,ks...->n...", probs, means) / count
+    mixed: np.ndarray = np.einsum("sntk,kst...->nt...", probs, means) / count
+    return np.where(probs[0].sum(-1, keepdims=True) > 0, mixed, np.nan)
+
+
+def means_by_value(run: Run, site: str, shape: tuple[int, ...]) -> Data:
+    """Return the mean of every observed array at each value of a discrete latent, and at each aligned draw (K, S, …).
+
+    Args:
+        run: a fitted run.
+        site: the latent.
+        shape: (K,), or (T, K) of a path, whose states are then held from its first step to its last.
+    """
+    some = run.aligned()
     count = max((len(v) for v in some.values()), default=1)
-    by_value = []
-    for k in range(probs.shape[-1]):
-        given = {**some, said.site: np.full((count, 1), k)}
-        by_value.append(run.program.forward(run.params, given, count, 1, 0, means=True)[name][:, 0])
-    return np.einsum("snk,ks...->n...", np.broadcast_to(probs, (count, *probs.shape[1:])), np.stack(by_value)) / count
+    each = [
+        run.program.forward(run.params, {**some, site: np.full((count, 1, *shape[:-1]), k)}, count, 1, 0, read="mean")
+        for k in range(shape[-1])
+    ]
+    return {name: np.stack([one[name][:, 0] for one in each]) for name in run.observed}
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from zoo import bounds, estimators, rows
 from zoo.backends.state import Values
 from zoo.card import ROW
 from zoo.catalogue import Data, load_data
+from zoo.checks import check_covariates
 from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.fitted import Fitted
@@ -101,43 +102,70 @@ class Run(Fitted):
         locals_ = [s for s in self.model.card.active_sites(self.model.options) if s.kind == "latent" and s.local]
         if all(s.discrete for s in locals_):
             return self.program.densities(self.params, self.flat, data)[1]
-        first, names = data[next(iter(data))], [s.name for s in self.latents if not s.local]
+        rows, names = len(next(iter(data.values()))), [s.name for s in self.latents if not s.local]
         flat, most = self.flat, getattr(self.model.exact, "MOST_ROWS", None)
         count = len(next(iter(flat.values())))
-        if most is not None and count * len(first) > most:
+        if most is not None and count * rows > most:
             return None
-        each = [
-            self.model.exact.log_likelihood(
-                first, {**self.model_params, **{n: flat[n][s] for n in names}}, **self.model.options
-            )
-            for s in range(count)
-        ]
+        at = ({**self.model_params, **{n: flat[n][s] for n in names}} for s in range(count))
+        each: list[Any] = [self.model.log_likelihood(data, values) for values in at]
         return None if each[0] is None else np.stack(each)
 
     # --- new and old rows ------------------------------------------------------------------------------
 
-    def sample(self, n: int, seed: int = 0) -> Data:
+    def sample(self, n: int, seed: int = 0, given: Data | None = None) -> Data:
         """Draw n rows of novel data, each with its own draw of the global latents.
 
+        Args:
+            n: how many rows.
+            seed: of the draws.
+            given: covariates of the rows, each (n, …), where the model has some; default: those of n training rows,
+                drawn with replacement.
+
         Returns:
-            Arrays by observed site (n, *row shape).
+            Arrays by observed site (n, *row shape), after the covariates that they were drawn for.
         """
         if n < 1:
             raise UserError(f"sample: n={n} must be at least 1")
+        rows = self._given(n, seed, given)
         if not self.latents:
-            drawn = self.program.forward(self.model_params, {}, 1, n, seed)
-            return {name: drawn[name][0] for name in self.data}
-        drawn = self.program.forward(self.model_params, self._some(n, seed), n, 1, seed)
-        return {name: drawn[name][:, 0] for name in self.data}
+            one = {name: x[None] for name, x in rows.items()}
+            drawn = self.program.forward(self.model_params, {}, 1, n, seed, covariates=one)
+            return {**rows, **{name: drawn[name][0] for name in self.observed}}
+        each = {name: x[:, None] for name, x in rows.items()}
+        drawn = self.program.forward(self.model_params, self._some(n, seed), n, 1, seed, covariates=each)
+        return {**rows, **{name: drawn[name][:, 0] for name in self.observed}}
+
+    def _given(self, n: int, seed: int, given: Data | None) -> Data:
+        """Return n rows' covariates: checked, or drawn from the training rows'."""
+        if given is None:
+            index = generator(seed, "which rows").integers(0, self._size, n)
+            return {name: x[index] for name, x in self.covariates.items()}
+        found = check_covariates(self.model.card, given)
+        self._check_columns(found)
+        for name, x in found.items():
+            if len(x) != n:
+                raise UserError(f"sample: n={n}, and the covariate {name!r} has {len(x)} rows; give one for each")
+        return found
 
     def posterior_predictive(self, num: int, seed: int = 0) -> Values:
-        """Draw whole replicated data sets: observed sites (num, n, …), each with one draw of the globals."""
-        drawn = self.program.forward(self.model_params, self._some(num, seed), num, self._size, seed)
-        return {name: drawn[name] for name in self.data}
+        """Draw whole replicated data sets: observed sites (num, n, …), each with one draw of the globals.
+
+        What the data lack, NaN, the replicates lack too. Covariates are those of the training rows.
+        """
+        drawn = self._replicate(self._some(num, seed), num, seed)
+        return {name: np.where(np.isnan(x), np.nan, drawn[name]) for name, x in self.observed.items()}
 
     def prior(self, num: int, seed: int = 0) -> Values:
-        """Draw whole data sets from the model: latents and observed sites (num, …), at the run's params."""
-        return self.program.forward(self.model_params, {}, num, self._size, seed)
+        """Draw whole data sets from the model: latents and observed sites (num, …), at the run's params.
+
+        Covariates are those of the training rows.
+        """
+        return self._replicate({}, num, seed)
+
+    def _replicate(self, draws: Values, num: int, seed: int) -> Values:
+        shared = {name: x[None] for name, x in self.covariates.items()}
+        return self.program.forward(self.model_params, draws, num, self._size, seed, covariates=shared)
 
     def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | CodePosterior | DrawnPosterior:
         """Return the posterior of each row's local latent, averaged over the global ones, labels aligned.

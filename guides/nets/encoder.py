@@ -24,7 +24,7 @@ class Encoder:
 
     Args:
         kinds: data name to "row" (its numbers), "counts" (log(1 + count)) or "window" (each step of a series with
-            `half_width` neighbours on either side, and which of them exist; the same weights at each step).
+            `half_width` neighbours on either side, and which of them were seen; the same weights at each step).
         center, scale: by data name, what standardises its columns: from the data that the guide was built with.
         size: how many numbers φ has.
         depth, width, activation: of the perceptron.
@@ -47,7 +47,8 @@ class Encoder:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units of each layer, from the inputs to φ (of one step, for a window)."""
-        inputs = 2 * (2 * self.half_width + 1) if self.steps > 1 else sum(c.size for c in self.center.values())
+        inputs = sum(c.size for c in self.center.values())
+        inputs *= 2 * (2 * self.half_width + 1) if self.steps > 1 else 1
         return (inputs, *([self.width] * self.depth), self.size // self.steps)
 
     def initial(self, seed: int) -> dict[str, np.ndarray]:
@@ -98,10 +99,14 @@ def build(
     center, scale = {}, {}
     for name, kind in kinds.items():
         flat = np.asarray(data[name], dtype=np.float64)
-        flat = flat.reshape(-1, 1) if windowed else flat.reshape(len(flat), -1)
+        flat = flat.reshape(math.prod(flat.shape[:2]), -1) if windowed else flat.reshape(len(flat), -1)
         flat = np.log1p(flat) if kind == "counts" else flat
-        sd = flat.std(0)
-        center[name], scale[name] = flat.mean(0), np.maximum(sd, LEAST * sd.max()) + (sd.max() == 0)
+        # A window is told what was not seen, which is NaN.
+        sd = np.nanstd(flat, 0) if windowed else flat.std(0)
+        center[name], scale[name] = (
+            np.nanmean(flat, 0) if windowed else flat.mean(0),
+            np.maximum(sd, LEAST * sd.max()) + (sd.max() == 0),
+        )
     how = {n: options[n] for n in ("depth", "width", "activation", "half_width")}
     columns = tuple(math.prod(shape[1:]) for shape in shapes) if windowed else ()
     return Encoder(dict(kinds), center, scale, size, steps=steps, columns=columns, **how)

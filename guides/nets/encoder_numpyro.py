@@ -23,14 +23,22 @@ def encode(encoder: Encoder, params: Mapping[str, Array], data: Mapping[str, Arr
 
 def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:
     """Return what the first layer sees: (B, inputs), or (B, steps, inputs) of a window."""
+    if encoder.steps > 1:
+        return _windows(encoder, data)
     parts = []
     for name, kind in encoder.kinds.items():
         x = data[name].reshape(len(data[name]), -1)
         x = jnp.log1p(x) if kind == "counts" else x
         parts.append((x - jnp.asarray(encoder.center[name], x.dtype)) / jnp.asarray(encoder.scale[name], x.dtype))
-    if encoder.steps == 1:
-        return jnp.concatenate(parts, -1)
+    return jnp.concatenate(parts, -1)
+
+
+def _windows(encoder: Encoder, data: Mapping[str, Array]) -> Array:
+    ((name, _),) = encoder.kinds.items()
+    x = data[name].reshape(len(data[name]), encoder.steps, -1)
+    x = (x - jnp.asarray(encoder.center[name], x.dtype)) / jnp.asarray(encoder.scale[name], x.dtype)
     at, there = encoder.neighbours()
-    seen = jnp.asarray(there, parts[0].dtype)
-    near = parts[0][:, at] * seen
-    return jnp.concatenate([near, jnp.broadcast_to(seen, near.shape)], -1)
+    seen = (~jnp.isnan(x))[:, at] & jnp.asarray(there, dtype=bool)[..., None]
+    near = jnp.where(seen, x[:, at], 0)
+    both = jnp.stack([near, seen.astype(x.dtype)], 2)
+    return both.reshape((*x.shape[:2], -1))

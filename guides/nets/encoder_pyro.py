@@ -21,18 +21,27 @@ def encode(encoder: Encoder, params: Mapping[str, Array], data: Mapping[str, Arr
 
 def features(encoder: Encoder, data: Mapping[str, Array]) -> Array:
     """Return what the first layer sees: (B, inputs), or (B, steps, inputs) of a window."""
+    if encoder.steps > 1:
+        return _windows(encoder, data)
     parts = []
     for name, kind in encoder.kinds.items():
         x = data[name].reshape(len(data[name]), -1)
         x = torch.log1p(x) if kind == "counts" else x
         center, scale = _standard(encoder, name, x.dtype, x.device)
         parts.append((x - center) / scale)
-    if encoder.steps == 1:
-        return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
-    at, there = encoder.neighbours()
-    seen = torch.as_tensor(there, dtype=parts[0].dtype, device=parts[0].device)
-    near = parts[0][:, torch.as_tensor(at, device=seen.device)] * seen
-    return torch.cat([near, seen.expand(near.shape)], -1)
+    return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
+
+
+def _windows(encoder: Encoder, data: Mapping[str, Array]) -> Array:
+    ((name, _),) = encoder.kinds.items()
+    x = data[name].reshape(len(data[name]), encoder.steps, -1)
+    center, scale = _standard(encoder, name, x.dtype, x.device)
+    x = (x - center) / scale
+    at, there = (torch.as_tensor(a, device=x.device) for a in encoder.neighbours())
+    seen = (~torch.isnan(x))[:, at] & (there > 0)[..., None]
+    near = torch.where(seen, x[:, at], 0)
+    both = torch.stack([near, seen.to(x.dtype)], 2)
+    return both.reshape((*x.shape[:2], -1))
 
 
 @lru_cache(maxsize=32)

@@ -77,7 +77,7 @@ def test_the_stock_objective_is_log_joint_less_log_q(name, lib, rows):
     noise = np.random.default_rng(9).standard_normal(guide.noise_size)
     params = moved(guide)
     value, _ = loss(lib, guide, params, noise, rows)
-    replay = import_module(f"guides.trace_{lib.name}").row_log_joint
+    replay = import_module(f"guides.rows_{lib.name}").row_log_joint
 
     def both(own: dict, e: Any) -> Any:
         values, log_q = guide.draw(own, e)
@@ -108,7 +108,7 @@ def test_the_exact_treatment_draws_from_the_posterior(lib, rows):
     params = {p.name: lib.array(p.value) for p in guide.parameters}
     params["globals.loc"] = lib.array(0.3 * np.random.default_rng(8).standard_normal(guide.coordinates.size))
     values, _ = guide.draw(params, lib.array(np.zeros(0)))
-    replay = import_module(f"guides.trace_{lib.name}").row_log_joint
+    replay = import_module(f"guides.rows_{lib.name}").row_log_joint
     one = {"x": lib.array(rows[:1])}
     each = lib.numpy(sum(replay(guide.model, (), one, values, guide.trace((), one), "data")[1:]))[0]
     prob = 1 / (1 + np.exp(each[0] - each[1]))

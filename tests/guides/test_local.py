@@ -1,11 +1,13 @@
 """Treatments that give each row its own numbers, over families, in each backend: the same, and right."""
 
-from itertools import combinations
+from importlib import import_module
+from itertools import combinations, pairwise, product
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import guides
 from guides.local import treatment
@@ -54,6 +56,22 @@ def categories(lib: SimpleNamespace) -> Any:
         with P.plate("data", size or n, subsample_size=n):
             z = P.sample("z", dist.Categorical(lib.array(np.array([0.2, 0.3, 0.5]))), infer={"enumerate": "parallel"})
             P.sample("x", dist.Normal(lib.array(np.array([-1.0, 0.5, 2.0]))[z], 0.8), obs=x)
+
+    return model
+
+
+def paths(lib: SimpleNamespace) -> Any:
+    """Return a chain of two states, of which the columns are the steps, with its states' means to learn."""
+    P, dist, _ = lib.ppl, lib.dist, lib.xp
+    markov = import_module(f"zoo.distributions.markov_chain_{lib.name}").MarkovChain
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        loc = P.param("loc", lib.array(np.array([-1.0, 1.0])))
+        move = lib.array(np.array([[0.8, 0.2], [0.4, 0.6]]))
+        n = size if x is None else len(x)
+        with P.plate("data", size or n, subsample_size=n):
+            z = P.sample("z", markov(lib.array(np.array([0.3, 0.7])), move, 3))
+            P.sample("x", dist.Normal(loc[z], 0.8).to_event(1), obs=x)
 
     return model
 
@@ -158,7 +176,7 @@ def test_the_same_noise_gives_the_same_loss_and_gradient_in_both_backends(local,
 @pytest.mark.parametrize(
     ("make", "local"),
     # No gradient steps through draws of binary codes: the test of errors sees that refused.
-    [(m, t) for m in (binary, categories) for t in TREATMENTS if m is categories or t != "semi_amortized"],
+    [(m, t) for m in (binary, categories, paths) for t in TREATMENTS if m is not binary or t != "semi_amortized"],
 )
 @pytest.mark.needs("pyro", "numpyro")
 def test_discrete_latents_give_the_same_loss_and_gradient_in_both_backends(make, local, lib_named, rows):
@@ -168,7 +186,7 @@ def test_discrete_latents_give_the_same_loss_and_gradient_in_both_backends(make,
     for backend in ("pyro", "numpyro"):
         with backends.get(backend).precision("float64"):
             lib = lib_named(backend)
-            x = rows[:, :2] if make is binary else rows[:, 0]
+            x = {binary: rows[:, :2], categories: rows[:, 0], paths: rows}[make]
             guide = build(lib, make(lib), x, local)
             found.append(loss(lib, guide, values_of(guide), noise_of(guide, 6), x))
     (ours, our_gradient), (theirs, their_gradient) = found
@@ -178,12 +196,13 @@ def test_discrete_latents_give_the_same_loss_and_gradient_in_both_backends(make,
 
 
 @pytest.mark.parametrize(
-    ("make", "family"), [(continuous, "full_rank"), (continuous, "flow"), (categories, "mean_field")]
+    ("make", "family"),
+    [(continuous, "full_rank"), (continuous, "flow"), (categories, "mean_field"), (paths, "mean_field")],
 )
 @pytest.mark.parametrize("local", TREATMENTS)
 def test_the_mean_over_all_batches_is_the_whole_loss(local, make, family, lib, rows):
     """Over all 15 subsets of 4 of 6 rows, each row with its own noise in every subset: exact up to rounding."""
-    x = rows if make is continuous else rows[:, 0]
+    x = rows[:, 0] if make is categories else rows
     guide = build(lib, make(lib), x, local, family)
     params, noise = values_of(guide), noise_of(guide, 6)
     whole, _ = loss(lib, guide, params, noise, x)
@@ -198,11 +217,17 @@ def test_the_mean_over_all_batches_is_the_whole_loss(local, make, family, lib, r
 
 
 @pytest.mark.parametrize(
-    ("local", "make"), [("semi_amortized", continuous), ("semi_amortized", categories), ("amortized", continuous)]
+    ("local", "make"),
+    [
+        ("semi_amortized", continuous),
+        ("semi_amortized", categories),
+        ("semi_amortized", paths),
+        ("amortized", continuous),
+    ],
 )
 def test_gradients_are_those_of_finite_differences_after_the_parameters_have_moved(local, make, lib, rows):
     """A model called inside a guide could read the *initial* parameters, equally in both backends."""
-    x = rows if make is continuous else rows[:, 0]
+    x = rows[:, 0] if make is categories else rows
     guide = build(lib, make(lib), x, local)
     params, noise = values_of(guide), noise_of(guide, 6)
     _, gradient = loss(lib, guide, params, noise, x)
@@ -300,3 +325,62 @@ def _binary_elbo(logits: np.ndarray, x: np.ndarray) -> float:
         log_p = np.log(np.where(code, 0.4, 0.6)).sum() + norm.logpdf(x, code @ WEIGHT, 0.7).sum()
         total += np.exp(log_q) * (log_p - log_q)
     return total
+
+
+@pytest.mark.parametrize("local", ["marginal", "exact"])
+def test_a_path_that_is_summed_out_has_the_likelihood_and_its_gradient(local, lib, rows):
+    """Against all eight paths of a row, and their sum's finite differences; whatever path stands for the others."""
+    guide = guides.build(paths(lib), backend=lib.name, data={"x": lib.array(rows)}, local=local)
+    noise = {"_choice": np.random.default_rng(0).standard_normal(rows.shape)} if local == "exact" else {}
+
+    def evidence(loc: np.ndarray) -> float:
+        total = 0.0
+        for x in rows:
+            each = []
+            for path in product(range(2), repeat=3):
+                p = np.log([0.3, 0.7][path[0]])
+                p += sum(np.log([[0.8, 0.2], [0.4, 0.6]][a][b]) for a, b in pairwise(path))
+                each.append(p + norm.logpdf(x, loc[list(path)], 0.8).sum())
+            total += np.logaddexp.reduce(each)
+        return float(total)
+
+    loc, step = np.array([-0.7, 1.3]), 1e-5
+    value, gradient = loss(lib, guide, {"loc": loc}, noise, rows)
+    assert value == pytest.approx(-evidence(loc), rel=1e-10)
+    for k, e in enumerate(np.eye(2)):
+        slope = (evidence(loc + step * e) - evidence(loc - step * e)) / (2 * step)
+        assert gradient["loc"][k] == pytest.approx(-slope, rel=1e-6)
+
+
+def test_a_model_whose_data_look_back_is_refused(lib, rows):
+    """What is seen depends on the state and on the one before it, which paths of one state each cannot tell."""
+    P, dist, xp = lib.ppl, lib.dist, lib.xp
+    markov = import_module(f"zoo.distributions.markov_chain_{lib.name}").MarkovChain
+    even = lib.array(np.full((2, 2), 0.5))
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        loc = P.param("loc", lib.array(np.array([-1.0, 1.0])))
+        n = size if x is None else len(x)
+        with P.plate("data", size or n, subsample_size=n):
+            z = P.sample("z", markov(even[0], even, 3))
+            before = xp.roll(z, 1, -1)
+            P.sample("x", dist.Normal(loc[z] + 0.1 * loc[before], 0.8).to_event(1), obs=x)
+
+    with pytest.raises(guides.GuideError, match="depend on that step's state alone"):
+        guides.build(model, backend=lib.name, data={"x": lib.array(rows)})
+
+
+def test_a_path_beside_another_discrete_latent_is_refused(lib, rows):
+    P, dist = lib.ppl, lib.dist
+    markov = import_module(f"zoo.distributions.markov_chain_{lib.name}").MarkovChain
+    even = lib.array(np.full((2, 2), 0.5))
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        n = size if x is None else len(x)
+        with P.plate("data", size or n, subsample_size=n):
+            z = P.sample("z", markov(even[0], even, 3))
+            k = P.sample("k", dist.Categorical(even[0]), infer={"enumerate": "parallel"})
+            P.sample("x", dist.Normal(z + 1.0 * k[..., None], 0.8).to_event(1), obs=x)
+
+    with pytest.raises(guides.GuideError, match="cannot be summed over together with 'k'"):
+        guides.build(model, backend=lib.name, data={"x": lib.array(rows)})

@@ -42,7 +42,7 @@ def mixture_card() -> Card:
         references=(),
         dims=lambda data, options: {},
         exchangeable="component",
-        label_site="loc",
+        label_sites=("loc",),
         **words,
     )
 

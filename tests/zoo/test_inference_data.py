@@ -35,7 +35,7 @@ def fake_card(**changes: Any) -> Card:
         "references": (),
         "dims": lambda data, options: {"row": len(data["x"]), "feature": data["x"].shape[1], "component": K},
         "exchangeable": "component",
-        "label_site": "loc",
+        "label_sites": ("loc",),
     }
     return Card(**words | changes)
 

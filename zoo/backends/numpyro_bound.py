@@ -14,9 +14,9 @@ from numpyro.distributions.distribution import validation_enabled
 
 from guides.coordinates_numpyro import Coordinates
 from guides.guide_numpyro import Guide
-from guides.local_layout import PHI
+from guides.local_layout import PHI, Batch
+from guides.rows_numpyro import row_log_joint
 from guides.sites import params
-from guides.trace_numpyro import row_log_joint
 from zoo.backends.state import Values
 
 FEW = 2  # rows that a model is traced with
@@ -94,6 +94,10 @@ class Bound:
         """Return the shape of the local latents' noise for that many rows: (1 + inner draws, rows, size)."""
         local = self.guide.rows
         return (1 + local.inner_draws, rows, local.noise_size) if local else (1, rows, 0)
+
+    def batch(self, held: Arrays, data: Arrays) -> Batch:
+        """Return what q of these rows is held against, at every param and global latent."""
+        return self.guide.batch(held, (), {**data, **self.options})
 
     def row_terms(self, values: Arrays, drawn: Arrays, data: Arrays) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Return the global latents' log prior () and the rows' log prior and log-likelihood (n, combinations)."""

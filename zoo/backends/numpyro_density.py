@@ -39,7 +39,7 @@ def log_q(
 
         def at(e: Any) -> tuple[Any, Any]:
             noise = jnp.pad(e, ((0, 0), (0, program.guide.rows.noise_size - size)))
-            drawn, log_q = program.guide.rows.draw(held, phi, noise, rows)
+            drawn, log_q = program.guide.rows.draw(held, phi, noise, program.batch(held, rows))
             return next(iter(drawn.values())).reshape(len(e), size), log_q
 
         def away(e: Any) -> Any:

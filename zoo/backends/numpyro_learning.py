@@ -15,7 +15,8 @@ from numpyro import handlers
 
 from guides.local_layout import PHI
 from guides.optim import adam, rows_numpyro
-from guides.trace_numpyro import choices, log_densities
+from guides.rows_numpyro import choices
+from guides.trace_numpyro import log_densities
 from zoo.backends.numpyro_bound import Arrays, Bound, scoped
 from zoo.backends.state import State, Values
 
@@ -183,7 +184,7 @@ class Learning(Bound):
         key = jax.random.fold_in(jax.random.key(seed), state.count)
         seeded = handlers.substitute(handlers.seed(self.guide, key), data=values)
         nodes = handlers.trace(seeded).get_trace(**batch, **self.options)
-        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled)}
+        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled, *self.guide.paths)}
         checks = {**values, **drawn}
         for choice in choices(self.guide.sites, self.guide.data_plate, drawn):
             checks |= log_densities(self.model, (), {**batch, **self.options}, {**values, **drawn, **choice})

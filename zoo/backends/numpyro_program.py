@@ -12,9 +12,18 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer import MCMC, NUTS
 
+from guides.chain_numpyro import Chain, log_partition, log_score, marginals, sample, viterbi
 from zoo.backends.numpyro_bound import Arrays, numpy, scoped
 from zoo.backends.numpyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
+
+# What can be asked of a chain of states given the data, and of numbers that go with the question.
+QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {
+    "marginals": lambda chain, _: marginals(chain),
+    "viterbi": lambda chain, _: viterbi(chain),
+    "sample": sample,
+    "log_prob": lambda chain, path: log_score(chain, path.astype(int)) - log_partition(chain),
+}
 
 
 class Program(Learning):
@@ -60,7 +69,7 @@ class Program(Learning):
             return log_prior, summed, jnp.zeros_like(summed), summed, summed, {}
         if phi is None:
             phi = guide.row_phi(held, (), kwargs, noise)
-        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+        values, log_q = guide.rows.draw(held, phi, noise[0], self.batch(held, rows))
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -93,6 +102,24 @@ class Program(Learning):
 
         return self._each("row_probs", probs, values, _some(draws), data)
 
+    @scoped
+    def on_paths(self, name: str, values: Values, draws: Values, data: Values, given: np.ndarray) -> np.ndarray:
+        """Ask the chain of states of each row, given the data, at each draw of the global latents.
+
+        Args:
+            name: "marginals" (S, n, T, K), "viterbi" (S, n, T), "sample" (S, n, T) or "log_prob" (S, n).
+            values: every param.
+            draws: of the global latents (S, …).
+            data: the rows, arrays by name.
+            given: for each draw the standard normals of "sample" or the paths of "log_prob" (S, n, T).
+        """
+
+        def one(held: Arrays, pair: Any, rows: Arrays) -> jax.Array:
+            drawn, e = pair
+            return QUESTIONS[name](self.batch({**held, **drawn}, rows).states.posterior, e)
+
+        return self._each(f"on_paths {name}", one, values, (dict(draws), given), data)
+
     def _each(self, name: str, function: Callable[..., Any], values: Values, over: Any, data: Any) -> Any:
         """Apply function(values, one, rows) to each of `over`, one after the other in a compiled loop.
 
@@ -109,7 +136,17 @@ class Program(Learning):
         return jax.tree.map(np.asarray, each(held, jax.tree.map(lambda a: jnp.asarray(a, self.dtype), over), rows))
 
     @scoped
-    def forward(self, values: Values, draws: Values, num: int, size: int, seed: int, *, means: bool = False) -> Values:
+    def forward(
+        self,
+        values: Values,
+        draws: Values,
+        num: int,
+        size: int,
+        seed: int,
+        *,
+        covariates: Mapping[str, np.ndarray] | None = None,
+        read: str = "",
+    ) -> Values:
         """Run the model forward, without data.
 
         Args:
@@ -117,21 +154,26 @@ class Program(Learning):
             draws: latents that are given (num, …); the others are drawn.
             num: number of runs.
             size: rows a run.
-            means: return the mean of each observed site's distribution in place of a draw.
+            covariates: of the rows (num, size, …), or (1, size, …) where all runs have the same.
+            read: what to return of each observed site's distribution in place of a draw, such as "mean".
 
         Returns:
             Every latent and observed site (num, *shape).
         """
+        rows = self.arrays(covariates or {})
+        shared = all(len(x) == 1 for x in rows.values())
 
-        def one(key: jax.Array, given: Any) -> dict[str, jax.Array]:
-            held = handlers.substitute(handlers.seed(self.model, key), data={**self.arrays(values), **given})
-            nodes = handlers.trace(held).get_trace(size=size, **self.options)
+        def one(key: jax.Array, held: Any, given: Any, rows: Any) -> dict[str, jax.Array]:
+            held = handlers.substitute(handlers.seed(self.model, key), data={**held, **given})
+            nodes = handlers.trace(held).get_trace(**rows, size=size, **self.options)
             drawn = {name: node for name, node in nodes.items() if node["type"] == "sample"}
-            mean = {name for name in drawn if means and name in self.data}
-            return {name: n["fn"].mean if name in mean else n["value"] for name, n in drawn.items()}
+            asked = {name for name in drawn if read and name in self.data}
+            return {name: getattr(n["fn"], read) if name in asked else n["value"] for name, n in drawn.items()}
 
         keys = jax.random.split(jax.random.key(seed), num)
-        return numpy(jax.jit(jax.vmap(one))(keys, self.arrays(draws)))
+        each = self.jit(f"forward {size} {shared} {read}", jax.vmap(one, (0, None, 0, None if shared else 0)))
+        some = {name: x[0] for name, x in rows.items()} if shared else rows
+        return numpy(each(keys, self.arrays(values), self.arrays(draws), some))
 
     @scoped
     def hessian(self, values: Values) -> np.ndarray:

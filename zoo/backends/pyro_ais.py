@@ -20,7 +20,7 @@ def log_weights(program: Program, held: Any, rows: Any, phi: torch.Tensor) -> Ca
     """Return the function (noise (B, size)) -> log p(x, z) − log q(z; φ) of each row (B,), z drawn by that noise."""
 
     def function(noise: torch.Tensor) -> torch.Tensor:
-        values, log_q = program.guide.rows.draw(held, phi, noise, rows)
+        values, log_q = program.guide.rows.draw(held, phi, noise, program.batch(held, rows))
         return program.density(held, values, rows)[1] - log_q
 
     return function

@@ -14,9 +14,9 @@ import torch
 
 from guides.coordinates_pyro import Coordinates
 from guides.guide_pyro import Guide
-from guides.local_layout import PHI
+from guides.local_layout import PHI, Batch
+from guides.rows_pyro import row_log_joint
 from guides.sites import combinations, params
-from guides.trace_pyro import row_log_joint
 from zoo.backends.state import Values
 
 FEW = 2  # rows that a model is traced with
@@ -116,6 +116,10 @@ class Bound:
         """Return the shape of the local latents' noise for that many rows: (1 + inner draws, rows, size)."""
         local = self.guide.rows
         return (1 + local.inner_draws, rows, local.noise_size) if local else (1, rows, 0)
+
+    def batch(self, held: Arrays, data: Arrays) -> Batch:
+        """Return what q of these rows is held against, at every param and global latent."""
+        return self.guide.batch(held, (), {**data, **self.options})
 
     def row_terms(self, values: Arrays, drawn: Arrays, data: Arrays) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the global latents' log prior () and the rows' log prior and log-likelihood (n, combinations)."""

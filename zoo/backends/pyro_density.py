@@ -36,7 +36,7 @@ def log_q(
 
     def at(e: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         noise = torch.nn.functional.pad(e, (0, program.guide.rows.noise_size - size))
-        drawn, log_q = program.guide.rows.draw(held, numbers, noise, rows)
+        drawn, log_q = program.guide.rows.draw(held, numbers, noise, program.batch(held, rows))
         return next(iter(drawn.values())).reshape(len(e), size), log_q
 
     def away(e: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,8 @@ from torch.optim.adam import adam as fused_adam
 
 from guides.local_layout import PHI
 from guides.optim import adam, rows_pyro
-from guides.trace_pyro import Hold, choices, log_densities
+from guides.rows_pyro import choices
+from guides.trace_pyro import Hold, log_densities
 from zoo.backends.pyro_bound import Arrays, Bound, reseed, scoped
 from zoo.backends.state import State, Values
 
@@ -192,7 +193,7 @@ class Learning(Bound):
         values = self.held(self.coordinates.parts(v), None if lines is None else rows_pyro.phi(lines))
         reseed(self.device, seed, state.count)
         nodes = trace(Hold(values)(self.guide)).get_trace(**batch, **self.options).nodes
-        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled)}
+        drawn = {s.name: nodes[s.name]["value"] for s in (*self.guide.latents, *self.guide.sampled, *self.guide.paths)}
         checks: dict[str, Any] = {**values, **drawn}
         for choice in choices(self.guide.sites, self.guide.data_plate, drawn):
             checks |= log_densities(self.model, (), {**batch, **self.options}, {**values, **drawn, **choice})

@@ -12,12 +12,21 @@ import torch
 from pyro.infer import MCMC, NUTS
 from pyro.poutine import trace
 
+from guides.chain_pyro import Chain, log_partition, log_score, marginals, sample, viterbi
 from guides.trace_pyro import Hold, is_sample
 from zoo.backends.pyro_bound import Arrays, numpy, scoped
 from zoo.backends.pyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
 
 BUDGET = 2_000_000  # numbers held at once while evaluating draws
+
+# What can be asked of a chain of states given the data, and of numbers that go with the question.
+QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {
+    "marginals": lambda chain, _: marginals(chain),
+    "viterbi": lambda chain, _: viterbi(chain),
+    "sample": sample,
+    "log_prob": lambda chain, path: log_score(chain, path.long()) - log_partition(chain),
+}
 
 
 class Program(Learning):
@@ -65,7 +74,7 @@ class Program(Learning):
             return log_prior, summed, torch.zeros_like(summed), summed, summed, {}
         if phi is None:
             phi = guide.row_phi(held, (), kwargs, noise)
-        values, log_q = guide.rows.draw(held, phi, noise[0], rows)
+        values, log_q = guide.rows.draw(held, phi, noise[0], self.batch(held, rows))
         log_prior, log_p = self.density(held, values, rows)
         bounds, likelihood = guide.row_bounds(held, (), kwargs, phi, noise)
         return log_prior, log_p, log_q, bounds, likelihood, values if keep else {}
@@ -98,6 +107,25 @@ class Program(Learning):
 
         return self._map(probs, values, draws, data).cpu().numpy()
 
+    @scoped
+    def on_paths(self, name: str, values: Values, draws: Values, data: Values, given: np.ndarray) -> np.ndarray:
+        """Ask the chain of states of each row, given the data, at each draw of the global latents.
+
+        Args:
+            name: "marginals" (S, n, T, K), "viterbi" (S, n, T), "sample" (S, n, T) or "log_prob" (S, n).
+            values: every param.
+            draws: of the global latents (S, …).
+            data: the rows, arrays by name.
+            given: for each draw the standard normals of "sample" or the paths of "log_prob" (S, n, T).
+        """
+
+        def one(held: Arrays, drawn: Arrays, rows: Arrays) -> torch.Tensor:
+            drawn = dict(drawn)
+            e = drawn.pop("_given")
+            return QUESTIONS[name](self.batch({**held, **drawn}, rows).states.posterior, e)
+
+        return self._map(one, values, {**draws, "_given": given}, data).cpu().numpy()
+
     def _map(self, function: Callable[..., Any], values: Values, draws: Values, data: Any) -> Any:
         rows, held = self.data if data is None else self.arrays(data), self.arrays(values)
         given, index = self.arrays(draws), torch.arange(_count(draws))
@@ -109,7 +137,17 @@ class Program(Learning):
             return torch.func.vmap(each, chunk_size=self._at_once(rows, len(index)))(index)
 
     @scoped
-    def forward(self, values: Values, draws: Values, num: int, size: int, seed: int, *, means: bool = False) -> Values:
+    def forward(
+        self,
+        values: Values,
+        draws: Values,
+        num: int,
+        size: int,
+        seed: int,
+        *,
+        covariates: Mapping[str, np.ndarray] | None = None,
+        read: str = "",
+    ) -> Values:
         """Run the model forward, without data.
 
         Args:
@@ -117,20 +155,23 @@ class Program(Learning):
             draws: latents that are given (num, …); the others are drawn.
             num: number of runs.
             size: rows a run.
-            means: return the mean of each observed site's distribution in place of a draw.
+            covariates: of the rows (num, size, …), or (1, size, …) where all runs have the same.
+            read: what to return of each observed site's distribution in place of a draw, such as "mean".
 
         Returns:
             Every latent and observed site (num, *shape).
         """
         held, given, runs = self.arrays(values), self.arrays(draws), []
+        shared = self.arrays(covariates or {})
         torch.manual_seed(seed)
         with torch.no_grad():
             for i in range(num):
                 hold = Hold({**held, **{name: d[i] for name, d in given.items()}})
-                nodes = trace(hold(self.model)).get_trace(size=size, **self.options).nodes
+                rows = {name: x[i if len(x) > 1 else 0] for name, x in shared.items()}
+                nodes = trace(hold(self.model)).get_trace(**rows, size=size, **self.options).nodes
                 drawn = {name: node for name, node in nodes.items() if is_sample(node)}
-                mean = {name for name in drawn if means and name in self.data}
-                runs.append({name: n["fn"].mean if name in mean else n["value"] for name, n in drawn.items()})
+                asked = {name for name in drawn if read and name in self.data}
+                runs.append({m: getattr(n["fn"], read) if m in asked else n["value"] for m, n in drawn.items()})
         return numpy({name: torch.stack([r[name] for r in runs]) for name in runs[0]})
 
     @scoped

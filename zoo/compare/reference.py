@@ -92,8 +92,8 @@ def plain(values: Any) -> Any:
 
 def _matching(card: Card, means: Mapping[str, np.ndarray], reference: Reference) -> np.ndarray | None:
     """Return the permutation (K,) that brings the run's components to the reference's."""
-    site = card.label_site
-    if not card.exchangeable or site not in reference.moments:
+    site = next((name for name in card.label_sites if name in reference.moments), None)
+    if site is None:
         return None
     axis = _dims(card)[site].index(card.exchangeable)
     ours, theirs, unit = (

@@ -35,7 +35,7 @@ def plots(run: Run, diagnosis: Diagnosis, folder: Path) -> list[Path]:
     Returns:
         The files written.
     """
-    paths = [save(replicated(run, name), folder / f"replicated-{name}.png") for name in run.data]
+    paths = [save(replicated(run, name), folder / f"replicated-{name}.png") for name in run.observed]
     if diagnosis.loo is not None:
         paths.append(save(pareto(diagnosis.loo.pareto_k), folder / "pareto-k.png"))
     if diagnosis.summary:

@@ -12,7 +12,7 @@ from zoo import backends
 from zoo.errors import UserError
 from zoo.report.page import Block, Page, Tabled, write
 from zoo.report.tables import Column, Table
-from zoo.tour import amortization, gmm, gmm_bayes, height, height_bayes, lda, ppca, sentence, vae, vqvae
+from zoo.tour import amortization, crf, gmm, gmm_bayes, height, height_bayes, hmm, lda, ppca, sentence, vae, vqvae
 from zoo.tour.common import TITLES
 from zoo.tour.fits import Fit, installed, learn
 
@@ -26,6 +26,8 @@ CHAPTERS = {
     "amortization": amortization,
     "sentence": sentence,
     "lda": lda,
+    "hmm": hmm,
+    "crf": crf,
     "vqvae": vqvae,
 }
 LEAD = (

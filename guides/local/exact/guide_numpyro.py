@@ -8,13 +8,22 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from guides.sites import combinations
-from guides.trace_numpyro import row_log_joint
+from guides.chain_numpyro import sample
+from guides.local.marginal.guide_numpyro import emit_path
+from guides.rows_numpyro import row_log_joint
+from guides.sites import combinations, open_path
 
 
 def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Emit each row's discrete latents, drawn from their posterior given `values`."""
     traced = guide.trace(args, kwargs)
+    path = open_path(traced, guide.data_plate, values)
+    if path:
+        rows, steps = path.shape
+        normal = dist.Normal(jnp.zeros((rows, steps)), 1.0).to_event(2).mask(False)
+        noise = numpyro.sample("_choice", normal, infer={"is_auxiliary": True})
+        emit_path(guide, args, kwargs, values, path.name, lambda chain: sample(chain, noise))
+        return
     _, prior, likelihood = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
     log_posterior = jax.nn.log_softmax(prior + likelihood, -1)
     table = combinations(traced, guide.data_plate)

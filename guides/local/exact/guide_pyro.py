@@ -7,13 +7,22 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from guides.sites import combinations
-from guides.trace_pyro import row_log_joint
+from guides.chain_pyro import sample
+from guides.local.marginal.guide_pyro import emit_path
+from guides.rows_pyro import row_log_joint
+from guides.sites import combinations, open_path
 
 
 def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Emit each row's discrete latents, drawn from their posterior given `values`."""
     traced = guide.trace(args, kwargs)
+    path = open_path(traced, guide.data_plate, values)
+    if path:
+        rows, steps = path.shape
+        normal = dist.Normal(torch.zeros((rows, steps)), 1.0).to_event(2).mask(False)
+        noise = pyro.sample("_choice", normal, infer={"is_auxiliary": True})
+        emit_path(guide, args, kwargs, values, path.name, lambda chain: sample(chain, noise))
+        return
     _, prior, likelihood = row_log_joint(guide.model, args, kwargs, values, traced, guide.data_plate)
     log_posterior = torch.log_softmax(prior + likelihood, -1)
     table = combinations(traced, guide.data_plate)

@@ -11,6 +11,7 @@ import numpy as np
 from numpyro.handlers import block, seed, substitute, trace
 
 from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
+from guides.local_layout import Batch
 from guides.nets.encoder_numpyro import encode
 from guides.sites import by_row
 
@@ -38,19 +39,19 @@ class Rows(CodesLayout):
         """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""
         return encode(self.encoder, params, data)
 
-    def draw(self, params: Arrays, phi: Array, noise: Array, data: Arrays) -> tuple[dict[str, Array], Array]:
+    def draw(self, params: Arrays, phi: Array, noise: Array, batch: Batch) -> tuple[dict[str, Array], Array]:
         """Return each row's codes (B, positions) by site, and log q of them, 0 (B,)."""
         z = nearest(phi.reshape(len(phi), self.positions, self.size), params[self.codebook])
         return {self.site.name: z}, jnp.zeros(len(phi), phi.dtype)
 
     def density(
-        self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, data: Arrays, log_joint: Any
+        self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, batch: Batch
     ) -> tuple[dict[str, Array], Array]:
         """Return `draw`, with a log q of value 0 whose gradient is what learning descends beside −log p(x, z)."""
-        values, log_q = self.draw(params, phi, noise, data)
+        values, log_q = self.draw(params, phi, noise, batch)
         said = phi.reshape(len(phi), self.positions, self.size)
         codes = params[self.codebook][values[self.site.name]]
-        slope = jax.grad(lambda vectors: self.likelihood(params, vectors, data).sum())(held(codes))
+        slope = jax.grad(lambda vectors: self.likelihood(params, vectors, batch.data).sum())(held(codes))
         pull = self.options["commitment"] * (said - held(codes)) ** 2 - held(slope) * said
         if self.options["moves"] == "gradient":
             pull = pull + (held(said) - codes) ** 2

@@ -12,6 +12,7 @@ from pyro.poutine import block, trace
 
 from guides.inner_pyro import gradient
 from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
+from guides.local_layout import Batch
 from guides.nets.encoder_pyro import encode
 from guides.sites import by_row
 from guides.trace_pyro import Hold
@@ -46,20 +47,20 @@ class Rows(CodesLayout):
         """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""
         return encode(self.encoder, params, data)
 
-    def draw(self, params: Arrays, phi: Array, noise: Array, data: Arrays) -> tuple[dict[str, Array], Array]:
+    def draw(self, params: Arrays, phi: Array, noise: Array, batch: Batch) -> tuple[dict[str, Array], Array]:
         """Return each row's codes (B, positions) by site, and log q of them, 0 (B,)."""
         z = nearest(phi.reshape(len(phi), self.positions, self.size), params[self.codebook])
         return {self.site.name: z}, phi.new_zeros(len(phi))
 
     def density(
-        self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, data: Arrays, log_joint: Any
+        self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, batch: Batch
     ) -> tuple[dict[str, Array], Array]:
         """Return `draw`, with a log q of value 0 whose gradient is what learning descends beside −log p(x, z)."""
-        values, log_q = self.draw(params, phi, noise, data)
+        values, log_q = self.draw(params, phi, noise, batch)
         said = phi.reshape(len(phi), self.positions, self.size)
         codes = params[self.codebook][values[self.site.name]]
         kept = {name: value.detach() for name, value in params.items()}
-        slope = gradient(lambda vectors: self.likelihood(kept, vectors, data).sum(), codes.detach())
+        slope = gradient(lambda vectors: self.likelihood(kept, vectors, batch.data).sum(), codes.detach())
         pull = self.options["commitment"] * (said - codes.detach()) ** 2 - slope.detach() * said
         if self.options["moves"] == "gradient":
             pull = pull + (said.detach() - codes) ** 2

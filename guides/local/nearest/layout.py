@@ -35,7 +35,7 @@ class CodesLayout:
         GuideError: a latent or a codebook that this cannot serve, or an option that is unknown or out of range.
     """
 
-    enumerated, discrete, inner_draws, noise_size, bounds = False, (), 0, 0, None
+    enumerated, discrete, path, inner_draws, noise_size, bounds = False, (), None, 0, 0, None
 
     def __init__(
         self,

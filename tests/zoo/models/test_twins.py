@@ -20,9 +20,15 @@ IMPORTS = {
     "from pyro.distributions import constraints": "from numpyro.distributions import constraints",
     "import torch": "import jax.numpy as jnp",
     "from torch import Tensor as Array": "from jax import Array",
+    "from zoo.distributions.markov_chain_pyro import MarkovChain, seen_steps": (
+        "from zoo.distributions.markov_chain_numpyro import MarkovChain, seen_steps"
+    ),
     "from zoo.distributions.words_pyro import Words": "from zoo.distributions.words_numpyro import Words",
     "from zoo.distributions.nade_pyro import Nade": "from zoo.distributions.nade_numpyro import Nade",
     "from guides.nets.mlp_pyro import mlp": "from guides.nets.mlp_numpyro import mlp",
+    "from zoo.distributions.linear_chain_pyro import LinearChain, lengths": (
+        "from zoo.distributions.linear_chain_numpyro import LinearChain, lengths"
+    ),
     "from guides.nets.heads_pyro import bernoulli": "from guides.nets.heads_numpyro import bernoulli",
     "from guides.nets.mlp_pyro import mlp, softplus, split": "from guides.nets.mlp_numpyro import mlp, softplus, split",
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo.tour
-from zoo.tour import amortization, lda, ppca, sentence, vae, vqvae
+from zoo.tour import amortization, crf, lda, ppca, sentence, vae, vqvae
 from zoo.tour.fits import Fit, Task, run
 
 BACKENDS = ("numpyro", "pyro")
@@ -123,3 +123,15 @@ def test_codes_leave_what_their_chapter_shows(backend: str, monkeypatch: pytest.
     assert numbers["reconstruction"] - numbers["price"] == pytest.approx(numbers["elbo"], rel=1e-4)
     assert numbers["bits"] == pytest.approx(-numbers["elbo"] / 64 / np.log(2))
     assert len(vqvae.chapter([fit]).section.blocks) > 8
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_strings_are_read_together_better_than_alone(backend: str) -> None:
+    for task in crf.tasks(quick=True):
+        if task.backend == backend:
+            fit = small(task)
+            assert fit.error is None
+            assert fit.found["accuracy"][crf.STEP] > crf.alone()["accuracy"] + 0.05
+            assert fit.found["log score"] > crf.alone()["log score"]
+            assert fit.found["read"][crf.PATH].shape == (crf.SHOWN, 12)
+            assert len(crf.chapter([fit]).section.blocks) > 4

@@ -11,7 +11,7 @@ import pytest
 import zoo.tour
 from zoo import catalogue
 from zoo.errors import UserError
-from zoo.tour import amortization, common, fits, gmm, gmm_bayes, height, height_bayes, ppca, vae, vqvae
+from zoo.tour import amortization, common, crf, fits, gmm, gmm_bayes, height, height_bayes, hmm, ppca, vae, vqvae
 from zoo.tour.fits import Fit, Task, pick, run
 
 STEPS = np.arange(400)
@@ -79,6 +79,16 @@ def asked(task: Task) -> Fit:
         found = {"numbers": dict.fromkeys(("training", "held out"), worth), "perplexity": 25.4, "dead": 0}
         pixels = {"rows": vqvae.SHOWN, "reconstructions": vqvae.SHOWN, "own": vqvae.SAMPLES, "even": vqvae.SAMPLES}
         found |= {"counts": np.arange(16), **{name: rng.random((n, 64)) for name, n in pixels.items()}}
+    elif task.chapter == "hmm":
+        rates = np.array([13.0, 20.0, 30.0])
+        found = {"log_likelihood": -328.54, "rates": rates, "transition": np.full((3, 3), 1 / 3), "mean_field": -332.4}
+        found |= {"path": rng.integers(3, size=107), "probs": rng.dirichlet(np.ones(3), 107)}
+        found |= {"ahead": rng.dirichlet(np.ones(3), hmm.AHEAD), "seconds": 1.0}
+    elif task.chapter == "crf":
+        read = rng.integers(0, 10, (2, crf.SHOWN, 12))
+        found = {"read": {crf.PATH: read[0], crf.STEP: read[1]}, "accuracy": {crf.PATH: 0.8415, crf.STEP: 0.8477}}
+        found |= {"log score": -0.44, "seconds": 1.5, "transition": rng.normal(size=(10, 10))}
+        found |= {"log_likelihood": -656.7} if task.model == "crf" else {}
     elif task.model == "binary_latent":
         variance = {"disarm": 0.3, "score": 1.1, "score_plain": 1650.0}
         found = {"backend": backend, "variance": variance, "square": 0.02, "draws": 300}
@@ -125,9 +135,10 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
         "Learnt in NumPyro and opened in Pyro",
         "1650 (5500)",
         "pope, king",
+        "−656.555",
     ):
         assert words in html
-    assert html.count('class="plates"') == 9
+    assert html.count('class="plates"') == 11
     assert html.count('class="figure"') >= 35
     assert html.count("ArviZ&#39;s summary") == 2
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()

@@ -104,6 +104,6 @@ CARD = Card(
     local=("marginal", "exact", "amortized", "per_datapoint", "constant"),
     encoder={"x": "row"},
     exchangeable="component",
-    label_site="loc",
+    label_sites=("loc",),
     learning=Learning(num_steps=1000, learning_rate=0.05, restarts=25),
 )

@@ -141,6 +141,6 @@ CARD = Card(
     dims=dims,
     local=("marginal", "exact"),
     exchangeable="component",
-    label_site="loc",
+    label_sites=("loc",),
     learning=Learning(num_steps=3000, learning_rate=0.02, restarts=5),
 )

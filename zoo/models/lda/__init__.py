@@ -110,7 +110,7 @@ CARD = Card(
     local=("amortized", "per_datapoint", "semi_amortized", "constant", "coordinate"),
     encoder={"x": "counts"},
     exchangeable="topic",
-    label_site="topics",
+    label_sites=("topics",),
     no_reference="a chain stays with the topics that it began with, and draws every document's shares along",
     learning=Learning(num_steps=3000, learning_rate=0.01, batch_size=64),
 )

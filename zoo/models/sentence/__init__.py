@@ -109,7 +109,7 @@ CARD = Card(
     dims=dims,
     local=("marginal", "exact"),
     exchangeable="topic",
-    label_site="topics",
+    label_sites=("topics",),
     no_reference="a chain stays with the topics that it began with: no sentence is moved to another one",
     learning=Learning(num_steps=2000, learning_rate=0.05, restarts=5),
 )

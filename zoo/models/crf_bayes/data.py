@@ -1,0 +1,42 @@
+"""Strings of handwritten digits: the same data sets as `crf`."""
+
+import numpy as np
+
+from zoo.models.crf import exact
+from zoo.models.crf.data import features
+from zoo.models.crf.data import load as load_strings
+
+__all__ = ["load", "simulate"]
+
+
+def load(name: str = "strings") -> dict[str, np.ndarray]:
+    """Load 300 strings of 4 to 12 digits; the two sets are made of different images.
+
+    Args:
+        name: "strings" or "strings_test".
+
+    Returns:
+        {"x": features, shape (300, 12, 16), "y": the digits, shape (300, 12)}; see `crf`.
+
+    Raises:
+        UserError: the name is unknown.
+    """
+    return load_strings(name)
+
+
+def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1.0) -> dict[str, np.ndarray]:
+    """Draw the parameters from the prior, then the labels of strings with standard normal features.
+
+    Args:
+        seed: of NumPy's default generator.
+        size: number of strings, of 1 to 6 steps.
+        K, D, scale: the model's options.
+
+    Returns:
+        {"x": features, shape (size, 6, D), NaN past the end, "y": labels, shape (size, 6), 0 past the end}.
+    """
+    rng = np.random.default_rng(seed)
+    x = features(rng, size, D)
+    shapes = {"weights": (D, K), "bias": (K,), "transition": (K, K)}
+    values = {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
+    return {"x": x, "y": exact.draw(x, values, rng).astype(float)}
