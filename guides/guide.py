@@ -53,7 +53,7 @@ def treatments(
     for name in () if isinstance(local, str) else local:
         if name not in names:
             raise GuideError(f"local treatment of {name!r}: the model has no such local latent")
-    handing = sorted({n for n in names.values() if treatment(n).by_row})
+    handing = sorted({n for n in names.values() if treatment(n).by_row or treatment(n).quantises})
     if len(handing) > 1:
         raise GuideError(f"local treatments {' and '.join(map(repr, handing))} cannot be mixed; choose one of them")
     for site in sites:
@@ -76,6 +76,14 @@ def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     bound = inspect.signature(model).bind(*args, **kwargs).arguments
     flat = {**bound, **bound.get("kwargs", {})}
     return {name: value for name, value in flat.items() if getattr(value, "ndim", 0) > 0}
+
+
+def plain(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a model is called with, by name, but for the whole data set's size."""
+    bound = inspect.signature(model).bind(*args, **kwargs).arguments
+    flat = {**bound, **bound.get("kwargs", {})} if args else kwargs
+    arrays = named_data(model, args, kwargs)
+    return {name: value for name, value in flat.items() if name not in {*arrays, "size", "kwargs"}}
 
 
 def check_served(

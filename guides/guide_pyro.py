@@ -20,7 +20,7 @@ from guides.draws_pyro import Draws, unprefixed
 from guides.errors import GuideError
 from guides.families import family, generator
 from guides.families.standard import log_prob
-from guides.guide import check_served, guide_parameters, named_data, treatments
+from guides.guide import check_served, guide_parameters, named_data, plain, treatments
 from guides.local_guide_pyro import LocalGuide
 from guides.noise_pyro import Noise
 from guides.rows_pyro import check_path
@@ -91,30 +91,35 @@ class Guide(Draws):
         chosen, own, self.summed = treatments(local, self.local_latents, supplied=supplied is not None)
         check_served(name, self.family, free, data_plate, self.summed)
         self.coordinates = Coordinates(self.latents, starts)
-        self.rows: Any = None  # a LocalGuide or SuppliedRows
+        self.rows: Any = None  # a LocalGuide, SuppliedRows or a treatment's own Rows
         if chosen and supplied and local_treatments.treatment(chosen).supplied:
             self.rows = SuppliedRows(own, supplied)
-        elif own:
+        elif own and chosen:
             seen = (
                 {n: a.detach().cpu().numpy() for n, a in named_data(model, args, kwargs).items()}
                 if data is None
                 else data
             )
-            self.rows = LocalGuide(
-                own,
-                data_plate=data_plate,
-                treatment_name=chosen,
-                family_name=local_guide,
-                starts=starts or {},
-                options=local_options or {},
-                seed=seed,
-                data=seen,
-                inputs=dict.fromkeys(seen, "row") if encoder is None else encoder,
-            )
+            how: dict[str, Any] = {
+                "data_plate": data_plate,
+                "starts": starts or {},
+                "options": local_options or {},
+                "seed": seed,
+            }
+            how |= {"data": seen, "inputs": dict.fromkeys(seen, "row") if encoder is None else encoder}
+            if local_treatments.treatment(chosen).quantises:
+                quantiser = import_module(f"guides.local.{chosen}.guide_pyro").Rows
+                self.rows = quantiser(own, traced=self.sites, model=model, fixed=plain(model, args, kwargs), **how)
+                first = {s.name: torch.tensor(s.value).to(torch.get_default_dtype()) for s in params(self.sites)}
+                self.rows.check(first, named_data(model, args, kwargs))
+            else:
+                self.rows = LocalGuide(own, treatment_name=chosen, family_name=local_guide, **how)
         elif local_options:
             raise GuideError(f"local option {next(iter(local_options))!r} has no effect with local={local!r}")
         self.parameters = guide_parameters(self.family, self.coordinates.size, seed, self.options)
         self.parameters += self.rows.parameters if self.rows else ()
+        # What moves some params after each step by a rule, and not by a gradient: (params, data) -> new values by name.
+        self.update = getattr(self.rows, "update", None)
         self.table = self.rows.table(self.plate_size) if self.rows else None
         size = self.coordinates.size
         self.noise_size = self.family.noise_size(size, **self.options) if size else 0

@@ -20,7 +20,7 @@ FLOORS = (
     # A Run answers refit, inference_data and save by asking these, when asked.
     ("zoo.run", "zoo.fitted", "zoo.bounds", "zoo.rows", "zoo.inference", "zoo.inference_data", "zoo.storage"),
     ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose", "zoo.pictures"),
-    ("zoo.forecast", "zoo.tagging", "zoo.topics"),
+    ("zoo.codes", "zoo.forecast", "zoo.tagging", "zoo.topics"),
     ("zoo.__init__",),
     ("zoo.report",),
     ("zoo.tour",),

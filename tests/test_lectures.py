@@ -44,6 +44,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gradients": {"draws": [1, 50], "repeats": 500},
     "local-parameters": {"num_steps": 200, "sizes": [10, 1000], "ways": WAYS},
     "two-terms": {"floors": [0.8, 0.2], "num_rows": 400, "num_steps": 300},
+    "sharpness": {"num_rows": 1000, "num_steps": 1000, "num_new": 300},
 }
 
 
@@ -272,6 +273,26 @@ def test_the_kl_is_that_of_the_codes(program: Program, backend: str) -> None:
     normal = 0.5 * (q.mode**2 + q.sd**2 - 1) - np.log(q.sd)
     # The log of an sd of 200 draws is 1/398 too low, on average, in each of eight codes of a row.
     assert abs(elbo.kl - normal.sum() + rows * 8 / 398) / rows < 0.1
+
+
+# --- blur ----------------------------------------------------------------------------------------------
+
+
+def test_codes_of_an_alphabet_are_sharper_and_dearer(program: Program, backend: str) -> None:
+    left = program("sharpness", backend)
+    sharp = {name: found[0] for (name, _), found in left["found"].items()}
+    assert sharp["vae, reconstructed"] + 0.1 < sharp["vqvae, reconstructed"] < 1
+    assert sharp["vae, new"] < sharp["vqvae, new"] < 1
+    # Even codes are eight symbols of sixteen, 22.2 nats.
+    price = {name: nats for (name, _), nats in left["prices"].items()}
+    assert price["vae"] < price["vqvae"] < 8 * np.log(16)
+
+
+def test_a_learnt_prior_draws_what_is_nearer_to_digits(program: Program, backend: str) -> None:
+    left = program("sharpness", backend)
+    even, learnt = (left["found"][name, backend] for name in ("vqvae, new, even codes", "vqvae, new"))
+    assert learnt[1] < even[1] - 0.05
+    assert learnt[2] < even[2]
 
 
 # --- the pages -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.run import Run
 
 MANY, FEW = 1000, 100  # draws of an estimate: of global latents, and of every row's local ones
+POINT = "lower bound, log p(x, z) at one choice of z"
 AT_ONCE = 4_000_000  # standard normals held at once
 
 
@@ -97,8 +98,7 @@ def elbo(run: Run, data: Any, num_draws: int | None, seed: int, noise: Any) -> E
     if not run.has_elbo:
         return None
     local = run.program.guide.rows is not None
-    drawn = bool(run.latents) or local
-    count = (num_draws or (FEW if local else MANY)) if drawn else 1
+    count = (num_draws or (FEW if local else MANY)) if run.drawn else 1
     rows = None if data is None else run.checked_rows(data)
     found = evaluate(run, count, "elbo", seed, data=rows, noise=noise)
     bound, reconstruction = found.elbos, found.likelihood.sum(-1)
@@ -149,7 +149,9 @@ def log_likelihood(run: Run, data: dict[str, np.ndarray], num_draws: int, seed: 
                 f"{run.model.name}: log p(x) is not known in closed form, and a guide of points cannot bound it; "
                 "refit with local_guide='mean_field'"
             )
-        found = evaluate(run, num_draws, "iwae", seed, data=None if data is run.data else data)
+        found = evaluate(run, num_draws if run.drawn else 1, "iwae", seed, data=None if data is run.data else data)
+        if not run.drawn:
+            return Estimate(found.bounds[0], np.zeros(len(found.bounds[0])), POINT)
         return estimators.importance(found.rows - found.row_log_q)
     each = run.row_densities(data)
     if each is None:

@@ -113,6 +113,12 @@ class Fitted:
         return guide.rows is None or guide.rows.enumerated
 
     @property
+    def drawn(self) -> bool:
+        """Whether the guide draws anything; else it is one choice for every row, and one draw says all."""
+        local = self.program.guide.rows
+        return bool(self.latents) or bool(local and local.noise_size)
+
+    @property
     def num_parameters(self) -> int:
         """How many free numbers the model's learnt params and the guide have; 0 for chains."""
         if self.method != "svi":

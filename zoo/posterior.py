@@ -134,6 +134,44 @@ class BinaryPosterior:
             return np.log(np.where(np.asarray(value) == 1, self.probs, 1 - self.probs)).sum(-1)
 
 
+@dataclass(frozen=True)
+class CodePosterior:
+    """One choice of codes for each of n rows: q is a point.
+
+    Args:
+        site: name of the latent.
+        codes: each row's categories (n, positions).
+        cardinality: how many categories there are, K.
+    """
+
+    site: str
+    codes: np.ndarray
+    cardinality: int
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean code: each category's probability, 0 or 1 (n, positions, K)."""
+        return (self.codes[..., None] == np.arange(self.cardinality)).astype(float)
+
+    @property
+    def sd(self) -> np.ndarray:
+        """Standard deviation of each category's indicator: 0 (n, positions, K)."""
+        return np.zeros((*self.codes.shape, self.cardinality))
+
+    @property
+    def mode(self) -> np.ndarray:
+        """The codes (n, positions)."""
+        return self.codes
+
+    def draw(self, n: int, seed: int = 0) -> np.ndarray:
+        """Return the codes n times (n, rows, positions): there is nothing to draw."""
+        return np.repeat(self.codes[None], n, 0)
+
+    def log_prob(self, value: np.ndarray) -> np.ndarray:
+        """Return the log probability of codes (…, rows, positions), by row: 0, or -inf for others than q's."""
+        return np.where((np.asarray(value) == self.codes).all(-1), 0.0, -np.inf)
+
+
 class DrawnPosterior:
     """The posterior of each row's continuous latent, as a guide has it: by draws and their density.
 

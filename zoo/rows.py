@@ -11,7 +11,7 @@ import numpy as np
 from guides.local_layout import PHI
 from zoo.bounds import evaluate
 from zoo.errors import UserError
-from zoo.posterior import BinaryPosterior, DrawnPosterior, PathPosterior, Posterior
+from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, PathPosterior, Posterior
 from zoo.schedule import cosine
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def params_for(run: Fitted, data: Data, phi: np.ndarray | None) -> dict[str, np.
     return {**run.params, PHI: phi}
 
 
-def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPosterior:
+def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | CodePosterior | DrawnPosterior:
     """Return the posterior of each row's local latent; see `Run.posterior`."""
     local = [s for s in run.model.card.active_sites(run.model.options) if s.kind == "latent" and s.local]
     if not local:
@@ -96,6 +96,9 @@ def posterior(run: Run, data: Data) -> Posterior | BinaryPosterior | DrawnPoster
         return _path_posterior(run, data, local[0])
     if guide.rows is None:
         return Posterior(name, run.program.row_probs(params, run.aligned(), data).mean(0))
+    if local[0].discrete and not guide.rows.noise_size:
+        codes = evaluate(run, 1, "posterior", 0, data=data, keep=True).local_values[name][0]
+        return CodePosterior(name, codes, guide.rows.count)
     if not guide.rows.discrete:
         return DrawnPosterior(
             name, partial(_local_draws, run, data, local[0]), partial(_local_density, run, data, local[0])
@@ -177,6 +180,7 @@ def reconstruct(run: Run, data: Data, num_draws: int = 50) -> np.ndarray:
     program, name = run.program, next(iter(run.data))
     if program.guide.rows is None or program.guide.rows.enumerated or program.guide.rows.path:
         return _mixed(run, data, name)
+    num_draws = num_draws if run.drawn else 1
     found = evaluate(run, num_draws, "reconstruct", run.seed, data=data, keep=True)
     count = len(data[name])
     means = program.forward(run.model_params, {**found.values, **found.local_values}, num_draws, count, 0, read="mean")

@@ -18,7 +18,7 @@ from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.fitted import Fitted
 from zoo.labels import mode_note
-from zoo.posterior import BinaryPosterior, DrawnPosterior, Posterior
+from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, Posterior
 
 if TYPE_CHECKING:
     pass
@@ -167,7 +167,7 @@ class Run(Fitted):
         shared = {name: x[None] for name, x in self.covariates.items()}
         return self.program.forward(self.model_params, draws, num, self._size, seed, covariates=shared)
 
-    def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | DrawnPosterior:
+    def posterior(self, data: Any = None) -> Posterior | BinaryPosterior | CodePosterior | DrawnPosterior:
         """Return the posterior of each row's local latent, averaged over the global ones, labels aligned.
 
         Raises:

@@ -11,8 +11,13 @@ The others hand each row i its own φᵢ, unconstrained numbers of any family:
     constant         φᵢ = φ                         per_datapoint    φᵢ free
     amortized        φᵢ = f_w(xᵢ)                   semi_amortized   φᵢ = f_w(xᵢ), then T gradient steps
 
-Their folder holds `phi(local, params, rows) -> (B, size)`; the draw and the sites are the same for all. A folder
-has `TREATMENT` (NumPy), guide_pyro.py and guide_numpyro.py; a new treatment is one new folder and no other change.
+Their folder holds `phi(local, params, rows) -> (B, size)`; the draw and the sites are the same for all.
+
+`nearest` is for a discrete latent whose categories stand for the vectors of a codebook: the code nearest to what an
+encoder says, a point. Its folder holds `Rows`, in the place of a local guide.
+
+A folder has `TREATMENT` (NumPy), guide_pyro.py and guide_numpyro.py; a new treatment is one new folder and no other
+change.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ class Treatment:
         enumerated: whether the model's discrete local sites are summed out by the library (TraceEnum_ELBO).
         table: whether φ is a table with a line for each row, learnt row by row.
         encodes: whether an encoder reads the rows.
+        quantises: whether it serves a discrete latent by the nearest of the model's codes, by rows of its own.
         options: option name to default; other options are refused.
     """
 
@@ -44,6 +50,7 @@ class Treatment:
     enumerated: bool = False
     table: bool = False
     encodes: bool = False
+    quantises: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +58,7 @@ def names() -> list[str]:
     """Return the treatments' names.
 
     >>> names()
-    ['amortized', 'constant', 'coordinate', 'exact', 'marginal', 'per_datapoint', 'semi_amortized']
+    ['amortized', 'constant', 'coordinate', 'exact', 'marginal', 'nearest', 'per_datapoint', 'semi_amortized']
     """
     return folders("guides.local")
 

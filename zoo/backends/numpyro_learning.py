@@ -44,7 +44,8 @@ class Learning(Bound):
 
         def move() -> tuple[Any, ...]:
             moved = None if lines is None else rows_numpyro.step(lines, by_row, rate)
-            return *adam.step(v, gradient, mean, square, count + 1.0, rate), moved
+            after, *moments = adam.step(v, gradient, mean, square, count + 1.0, rate)
+            return self._ruled(after, batch), *moments, moved
 
         def stay() -> tuple[Any, ...]:
             return v, mean, square, None if lines is None else rows_numpyro.gather(table, rows)
@@ -53,6 +54,17 @@ class Learning(Bound):
         *held, lines = jax.lax.cond(alive, move, stay)
         table = None if lines is None else rows_numpyro.scatter(table, rows, lines)
         return (*held, count + alive, table, alive), jnp.where(alive, loss, jnp.nan)
+
+    def _ruled(self, v: jax.Array, batch: Arrays) -> jax.Array:
+        """Return v with the params that the guide moves by a rule, where they are learnt, at their new values."""
+        if self.guide.update is None:
+            return v
+        moved = self.guide.update(self.held(v), batch)
+        for block in self.coordinates.blocks:
+            if block.site.name in moved:
+                new = moved[block.site.name].reshape(-1) / jnp.asarray(block.spread, v.dtype).reshape(-1)
+                v = v.at[block.slice].set(new)
+        return v
 
     @property
     def _row_steps(self) -> int:

@@ -74,6 +74,16 @@ class Learning(Bound):
             part.grad = own
         return parts, gradient
 
+    def _follow_rule(self, parts: Sequence[torch.Tensor], batch: Arrays) -> None:
+        """Move the params that the guide moves by a rule, where they are learnt, to their new values, in place."""
+        if self.guide.update is None:
+            return
+        with torch.no_grad():
+            moved = self.guide.update(self.held(parts), batch)
+            for block, part in zip(self.coordinates.blocks, parts, strict=True):
+                if block.site.name in moved:
+                    part.copy_(moved[block.site.name] / self.tensor(block.spread))
+
     @property
     def _row_steps(self) -> int:
         return int(self.guide.rows.options.get("row_steps", 1)) if self.guide.table else 1
@@ -111,6 +121,7 @@ class Learning(Bound):
                 losses[t] = np.nan
                 break
             fused_adam([v], [gradient], [mean], [square], [], [taken], lr=float(rate), **ADAM)
+            self._follow_rule(parts, batch)
             if table is not None and lines is not None:
                 table = rows_pyro.scatter(table, at, lines)
             count += 1

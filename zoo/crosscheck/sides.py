@@ -90,10 +90,15 @@ def columns(sites: Sequence[TracedSite]) -> dict[str, np.ndarray]:
 def discrete_values(sites: Sequence[TracedSite], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Spread every discrete latent evenly over its support, in random order, (*shape)."""
     return {
-        s.name: rng.permutation(np.arange(math.prod(s.shape)) % (s.cardinality or _COUNTS)).reshape(s.shape)
+        s.name: rng.permutation(np.arange(math.prod(s.shape)) % _values(s)).reshape(s.shape)
         for s in sites
         if s.kind == "latent" and s.discrete
     }
+
+
+def _values(site: TracedSite) -> int:
+    # Categories of a vector that cannot be enumerated are known by its support alone.
+    return site.cardinality or (int(site.support.upper) + 1 if site.support.word == "category" else _COUNTS)
 
 
 def load(spec: str, data: Mapping[str, np.ndarray]) -> Side:

@@ -200,6 +200,11 @@ def _check(run: Run, num_draws: int) -> None:
         )
     if not any(s.kind == "latent" for s in run.model.card.active_sites(run.model.options)):
         raise UserError(f"model {name!r} has no latents, so there is no gap to measure")
+    if not run.drawn and run.program.guide.rows is not None:
+        raise UserError(
+            f"local={run.local!r} is one choice of {name!r}'s codes a row and no density: run.elbo() is its bound, and "
+            "run.gap() what is lost where log p(x) is known"
+        )
     if num_draws < 20:
         raise UserError(f"num_draws={num_draws} must be at least 20")
 

@@ -242,3 +242,23 @@ def bars(
     axes.set_axisbelow(True)
     axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=3, columnspacing=1.2)
     return figure
+
+
+@style.styled
+def shares(counts: Mapping[str, np.ndarray]) -> Figure:
+    """Draw how often each code is used, the most used first, beside an even share.
+
+    Args:
+        counts: source, such as a backend, to each code's count (K,).
+    """
+    figure, axes = style.panel(height=style.HEIGHT - 0.5)
+    for name, each in counts.items():
+        order = np.sort(each)[::-1] / each.sum()
+        label = style.BACKEND_TITLES.get(name, name)
+        axes.step(np.arange(len(each)) + 1, order, where="mid", label=label, **style.backend_look(name))
+    size = max(len(each) for each in counts.values())
+    axes.axhline(1 / size, color=style.INK, linewidth=1, linestyle=(0, (1, 2)), label=f"even, 1/{size}")
+    axes.set(xlim=(0.5, size + 0.5), xlabel="code, the most used first", ylabel="share of all positions")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper right")
+    return figure

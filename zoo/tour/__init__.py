@@ -12,7 +12,21 @@ from zoo import backends
 from zoo.errors import UserError
 from zoo.report.page import Block, Page, Tabled, write
 from zoo.report.tables import Column, Table
-from zoo.tour import amortization, crf, dp_mixture, gmm, gmm_bayes, height, height_bayes, hmm, lda, ppca, sentence, vae
+from zoo.tour import (
+    amortization,
+    crf,
+    dp_mixture,
+    gmm,
+    gmm_bayes,
+    height,
+    height_bayes,
+    hmm,
+    lda,
+    ppca,
+    sentence,
+    vae,
+    vqvae,
+)
 from zoo.tour.common import TITLES
 from zoo.tour.fits import Fit, installed, learn
 
@@ -29,6 +43,7 @@ CHAPTERS = {
     "lda": lda,
     "hmm": hmm,
     "crf": crf,
+    "vqvae": vqvae,
 }
 LEAD = (
     "Models of a course on generative models, each written twice, in Pyro and in NumPyro, with the same sites and the "

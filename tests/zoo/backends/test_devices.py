@@ -10,6 +10,7 @@ CASES = [
     ("vae", "amortized", {"hidden": 8, "latent": 2}),
     ("vae", "semi_amortized", {"hidden": 8, "latent": 2}),
     ("vae", "per_datapoint", {"hidden": 8, "latent": 2}),
+    ("vqvae", "nearest", {"hidden": 8, "K": 4, "positions": 2, "prior": "autoregressive"}),
     ("binary_latent", "amortized", {"latent": 5}),
     ("gmm", "per_datapoint", {}),
     ("gmm", "marginal", {}),
@@ -47,6 +48,7 @@ def test_a_pyro_step_leaves_no_tensor_on_the_cpu(name, local, options, monkeypat
         parts, gradient = self._leaves(torch.empty(size))
         batch = {n: torch.empty(s) for n, s in shapes.items()}
         loss, moved = self._step(parts, lines, batch, 0.1, (0, 0))
+        self._follow_rule(parts, batch)
         return [loss, gradient, *([] if moved is None else [moved])]
 
     for objective in (trace_elbo, traceenum_elbo):

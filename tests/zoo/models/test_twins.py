@@ -24,6 +24,8 @@ IMPORTS = {
         "from zoo.distributions.markov_chain_numpyro import MarkovChain, seen_steps"
     ),
     "from zoo.distributions.words_pyro import Words": "from zoo.distributions.words_numpyro import Words",
+    "from zoo.distributions.nade_pyro import Nade": "from zoo.distributions.nade_numpyro import Nade",
+    "from guides.nets.mlp_pyro import mlp": "from guides.nets.mlp_numpyro import mlp",
     "from zoo.distributions.linear_chain_pyro import LinearChain, lengths": (
         "from zoo.distributions.linear_chain_numpyro import LinearChain, lengths"
     ),

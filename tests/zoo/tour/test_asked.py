@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo.tour
-from zoo.tour import amortization, crf, lda, ppca, sentence, vae
+from zoo.tour import amortization, crf, lda, ppca, sentence, vae, vqvae
 from zoo.tour.fits import Fit, Task, run
 
 BACKENDS = ("numpyro", "pyro")
@@ -16,7 +16,9 @@ BACKENDS = ("numpyro", "pyro")
 def small(task: Task, **changes: Any) -> Fit:
     """Return what a short fit of a task leaves."""
     words = {**task.words, "num_steps": 20}
-    return run(Task(task.chapter, task.model, words, task.options, rows=task.rows, **({"ask": task.ask} | changes)))
+    return run(
+        Task(task.chapter, task.model, words, task.options, task.data, rows=task.rows, **({"ask": task.ask} | changes))
+    )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -106,6 +108,21 @@ def test_topics_are_told_in_words(backend: str, monkeypatch: pytest.MonkeyPatch)
         # Even topics that have hardly been learnt tell more than the words' frequencies.
         assert 1 < fit.found["perplexity"] < sentence.alone()
         assert len(chapter.chapter([fit]).section.blocks) > 5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_codes_leave_what_their_chapter_shows(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vqvae, "SAMPLES", 30)
+    task = next(t for t in vqvae.tasks(quick=True) if t.backend == backend)
+    fit = small(task)
+    assert fit.error is None
+    assert fit.found["counts"].sum() == vqvae.ROWS * 8
+    assert fit.found["own"].shape == fit.found["even"].shape == (30, 64)
+    assert not np.array_equal(fit.found["own"], fit.found["even"])
+    numbers = fit.found["numbers"]["held out"]
+    assert numbers["reconstruction"] - numbers["price"] == pytest.approx(numbers["elbo"], rel=1e-4)
+    assert numbers["bits"] == pytest.approx(-numbers["elbo"] / 64 / np.log(2))
+    assert len(vqvae.chapter([fit]).section.blocks) > 8
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -11,7 +11,21 @@ import pytest
 import zoo.tour
 from zoo import catalogue
 from zoo.errors import UserError
-from zoo.tour import amortization, common, crf, dp_mixture, fits, gmm, gmm_bayes, height, height_bayes, hmm, ppca, vae
+from zoo.tour import (
+    amortization,
+    common,
+    crf,
+    dp_mixture,
+    fits,
+    gmm,
+    gmm_bayes,
+    height,
+    height_bayes,
+    hmm,
+    ppca,
+    vae,
+    vqvae,
+)
 from zoo.tour.fits import Fit, Task, pick, run
 
 STEPS = np.arange(400)
@@ -74,6 +88,11 @@ def asked(task: Task) -> Fit:
         K = task.options["K"]
         found = {"words": [["pope", "king"]] * K, "shares": np.full(K, 1 / K), "coherence": rng.normal(0, 0.1, K)}
         found |= {"perplexity": 75.3, "elbo": (-176.3, 0.05), "seconds": 2.4}
+    elif task.chapter == "vqvae":
+        worth = {"elbo": -22.5, "reconstruction": -9.0, "price": 13.5, "uniform": 27.7, "bits": 0.507}
+        found = {"numbers": dict.fromkeys(("training", "held out"), worth), "perplexity": 25.4, "dead": 0}
+        pixels = {"rows": vqvae.SHOWN, "reconstructions": vqvae.SHOWN, "own": vqvae.SAMPLES, "even": vqvae.SAMPLES}
+        found |= {"counts": np.arange(16), **{name: rng.random((n, 64)) for name, n in pixels.items()}}
     elif task.chapter == "hmm":
         rates = np.array([13.0, 20.0, 30.0])
         found = {"log_likelihood": -328.54, "rates": rates, "transition": np.full((3, 3), 1 / 3), "mean_field": -332.4}
@@ -136,7 +155,7 @@ def test_page_has_every_chapter_and_number(monkeypatch: pytest.MonkeyPatch, tmp_
         "−656.555",
     ):
         assert words in html
-    assert html.count('class="plates"') == 11
+    assert html.count('class="plates"') == 12
     assert html.count('class="figure"') >= 35
     assert html.count("ArviZ&#39;s summary") == 2
     assert "nan" not in re.sub(r"<[^>]*>", " ", html).lower().split()

@@ -1,0 +1,97 @@
+"""Vector quantisation in NumPyro: the nearest code, what learning's gradient takes of it, and how codes move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro.handlers import block, seed, substitute, trace
+
+from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
+from guides.local_layout import Batch
+from guides.nets.encoder_numpyro import encode
+from guides.sites import by_row
+
+Array = jax.Array
+Arrays = Mapping[str, Array]
+held = jax.lax.stop_gradient
+
+
+def nearest(vectors: Array, codebook: Array) -> Array:
+    """Return the number of the code (K, size) nearest to each vector (..., size); shape (...)."""
+    return held(((codebook**2).sum(-1) - 2 * vectors @ codebook.mT).argmin(-1))
+
+
+class Rows(CodesLayout):
+    """The rows of a guide; see `CodesLayout`."""
+
+    def check(self, params: Arrays, data: Arrays) -> None:
+        """Refuse a model that asks more of the codes than their vectors; see `CodesLayout.refuse`."""
+        count = len(next(iter(data.values())))
+        z = jnp.arange(count * self.positions).reshape(count, -1) % self.count
+        vectors = self.likelihood(params, params[self.codebook][z], data)
+        self.refuse(np.asarray(self._replay({**params, self.site.name: z}, data)), np.asarray(vectors))
+
+    def phi(self, params: Arrays, data: Arrays, inner_noise: Any, bound: Any) -> Array:
+        """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""
+        return encode(self.encoder, params, data)
+
+    def draw(self, params: Arrays, phi: Array, noise: Array, batch: Batch) -> tuple[dict[str, Array], Array]:
+        """Return each row's codes (B, positions) by site, and log q of them, 0 (B,)."""
+        z = nearest(phi.reshape(len(phi), self.positions, self.size), params[self.codebook])
+        return {self.site.name: z}, jnp.zeros(len(phi), phi.dtype)
+
+    def density(
+        self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, batch: Batch
+    ) -> tuple[dict[str, Array], Array]:
+        """Return `draw`, with a log q of value 0 whose gradient is what learning descends beside −log p(x, z)."""
+        values, log_q = self.draw(params, phi, noise, batch)
+        said = phi.reshape(len(phi), self.positions, self.size)
+        codes = params[self.codebook][values[self.site.name]]
+        slope = jax.grad(lambda vectors: self.likelihood(params, vectors, batch.data).sum())(held(codes))
+        pull = self.options["commitment"] * (said - held(codes)) ** 2 - held(slope) * said
+        if self.options["moves"] == "gradient":
+            pull = pull + (held(said) - codes) ** 2
+        descended = pull.sum((-2, -1))
+        return values, log_q + descended - held(descended)
+
+    def likelihood(self, params: Arrays, vectors: Array, data: Arrays) -> Array:
+        """Return log p(x | z) of each row (B,), its codes' vectors (B, positions, size) being anything.
+
+        The model is replayed with as many codes as there are vectors, each used once.
+        """
+        own = jnp.arange(vectors.shape[0] * self.positions).reshape(-1, self.positions)
+        return self._replay({**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}, data)
+
+    def _replay(self, values: Arrays, data: Arrays) -> Array:
+        with block():
+            nodes = trace(substitute(seed(self.model, jax.random.key(0)), data=values)).get_trace(**data, **self.fixed)
+        terms = {s.name: nodes[s.name]["fn"].log_prob(nodes[s.name]["value"]) for s in self.observed}
+        return sum((by_row(terms[s.name], s, self.data_plate) for s in self.observed), jnp.zeros(()))
+
+    def update(self, params: Arrays, data: Arrays) -> dict[str, Array]:
+        """Return the codebook and the running means after a batch; see the package."""
+        said = held(encode(self.encoder, params, data)).reshape(-1, self.size)
+        running, keep = self.options["moves"] == "ema", self.options["decay"]
+        book = held(params[TOTAL] / _positive(params[USAGE]) if running else params[self.codebook])
+        z = nearest(said, book)
+        furthest = jnp.argsort(-((said - book[z]) ** 2).sum(-1))
+        hot = jax.nn.one_hot(z, self.count, dtype=said.dtype)
+        weight = (1 - keep) * self.count / len(said)
+        usage = keep * held(params[USAGE]) + weight * hot.sum(0)
+        dead = usage < self.options["restart"]
+        place = said[furthest[jnp.clip(jnp.cumsum(dead) - 1, 0, len(said) - 1)]]
+        total = keep * held(params[TOTAL]) + weight * hot.T @ said if running else book
+        book = total / _positive(usage) if running else book
+        moved = {
+            self.codebook: jnp.where(dead[:, None], place, book),
+            USAGE: jnp.where(dead, 1.0, usage),
+        }
+        return moved | ({TOTAL: jnp.where(dead[:, None], place, total)} if running else {})
+
+
+def _positive(usage: Array) -> Array:
+    return jnp.maximum(usage, jnp.finfo(usage.dtype).tiny)[:, None]
