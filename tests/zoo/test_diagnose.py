@@ -141,3 +141,14 @@ def test_every_plot_is_written(method: Any, names: set[str], tmp_path: Any) -> N
 def test_a_pair_plot_keeps_to_sites_that_fit() -> None:
     rows: list[dict[str, Any]] = [{"site": "weights"}] * 3 + [{"site": "loc"}] * 5 + [{"site": "variance"}] * 5
     assert drawn.few_scalars(m.Diagnosis(rows, {}, None, [], None)) == ["weights", "loc"]
+
+
+def test_steps_of_series_count_as_rows_and_what_was_not_seen_does_not() -> None:
+    x = np.array([[[1.0, 5], [3, 7]], [[2, np.nan], [np.nan, np.nan]]])
+    drawn = np.where(np.isnan(x), np.nan, np.stack([x + 1, x - 1, x - 2]))
+    checks = {(c["quantity"], c["statistic"]): c for c in m.predictive_checks({"x": x}, {"x": drawn})}
+    assert {quantity for quantity, _ in checks} == {"x[0]", "x[1]"}
+    assert checks["x[0]", "mean"]["observed"] == pytest.approx(2)
+    assert checks["x[1]", "max"]["observed"] == 7
+    assert checks["x[1]", "max"]["replicated"] == pytest.approx((8 + 6 + 5) / 3)
+    assert checks["x[0]", "mean"]["p"] == pytest.approx(1 / 3)

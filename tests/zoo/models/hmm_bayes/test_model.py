@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.inference_data import loo
 from zoo.models.hmm import exact as chain
 from zoo.models.hmm_bayes import exact
 
@@ -103,3 +104,4 @@ def test_the_run_reads_as_arviz_data(made, backend):
     assert list(dims.values()) == [1, 60, 2, 2]
     assert len(set(dims)) == 4
     assert data["log_likelihood"]["x"].shape == (1, 60, 1)
+    assert loo(made(backend)) is None  # one series: without it there is nothing left
