@@ -384,3 +384,18 @@ def test_a_path_beside_another_discrete_latent_is_refused(lib, rows):
 
     with pytest.raises(guides.GuideError, match="cannot be summed over together with 'k'"):
         guides.build(model, backend=lib.name, data={"x": lib.array(rows)})
+
+
+def test_a_path_in_a_plate_of_its_own_is_refused(lib, rows):
+    P, dist = lib.ppl, lib.dist
+    markov = import_module(f"zoo.distributions.markov_chain_{lib.name}").MarkovChain
+    even = lib.array(np.full((2, 2), 0.5))
+
+    def model(x: Any = None, *, size: int | None = None) -> None:
+        n = size if x is None else len(x)
+        with P.plate("data", size or n, subsample_size=n, dim=-2), P.plate("several", 1, dim=-1):
+            z = P.sample("z", markov(even[0], even, 3))
+            P.sample("x", dist.Normal(1.0 * z, 0.8).to_event(1), obs=x[:, None])
+
+    with pytest.raises(guides.GuideError, match="one chain a row of plate 'data'"):
+        guides.build(model, backend=lib.name, data={"x": lib.array(rows)})

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import zoo
 from zoo.datasets import read
 from zoo.models.hmm import data, exact
 
@@ -95,6 +96,8 @@ def test_data_are_as_the_card_says():
     assert table[:, 0].tolist() == list(range(1900, 2007))
     assert table[:, 1].sum() == 2072
     assert set(np.unique(data.load("old_faithful_long")["x"])) == {0.0, 1.0}
+    shapes = {e: zoo.model("hmm", emission=e).data()["x"].shape for e in exact.EMISSIONS}
+    assert shapes == {"poisson": (1, 107, 1), "gaussian": (1, 272, 2), "categorical": (1, 272, 1)}
     simulated = data.load("simulated")["x"]
     lengths = exact.lengths(simulated)
     assert (lengths.min(), lengths.max(), simulated.shape) == (20, 40, (100, 40, 1))
