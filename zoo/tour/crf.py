@@ -148,9 +148,8 @@ def _reading(fits: Sequence[Fit]) -> str:
     return (
         f"By itself a noisy digit is read right in {100 * alone()['accuracy']:.1f} % of the cases. Read together with "
         f"its neighbours, whose order is learnt with the pixels, in {each or '—'}: a digit that could be two is "
-        "mostly the one that follows the digit before, and leads to the one after. The most probable path is right "
-        "in fewer steps, if any, than the most probable label of every step; it is the one that is most often right "
-        "from end to end.\n\n"
+        "mostly the one that follows the digit before, and leads to the one after. The path is chosen for the fewest "
+        "strings with anything wrong, the most probable label of each step for the fewest wrong steps.\n\n"
         f"`{TWIN}` has the same density and a prior. Its probabilities are means over the posterior's draws, and less "
         "sure of themselves: that is the log score."
     )
