@@ -126,7 +126,9 @@ def test_codes_leave_what_their_chapter_shows(backend: str, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_strings_are_read_together_better_than_alone(backend: str) -> None:
+def test_strings_are_read_together_better_than_alone(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crf, "maximum", lambda: -656.555)
+    monkeypatch.setattr("zoo.tagging.SOME", 10)
     for task in crf.tasks(quick=True):
         if task.backend == backend:
             fit = small(task)
