@@ -38,6 +38,7 @@ def test_drawn_rows_stand_beside_what_they_were_drawn_for(run: zoo.Run) -> None:
     assert {name: x.shape for name, x in drawn.items()} == {"x": (7, 6, D), "y": (7, 6)}
     known = {row.tobytes() for row in DATA["x"]}
     assert all(row.tobytes() in known for row in drawn["x"])
+    assert len({row.tobytes() for row in drawn["x"]}) > 3
     assert not drawn["y"][~steps(drawn["x"])].any()
     np.testing.assert_array_equal(run.sample(7, seed=3)["y"], drawn["y"])
     given = run.sample(7, given={"x": NEW["x"]})
