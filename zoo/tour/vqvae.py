@@ -33,7 +33,8 @@ BITS = math.log(2)
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits, the same steps in each backend."""
-    steps = 800 if quick else 3000
+    # More steps fit these digits better, and the held-out ones worse.
+    steps = 600 if quick else 1200
     return [
         Task(NAME, NAME, {"backend": b, "num_steps": steps}, OPTIONS, data=DATA, rows=ROWS, ask=story)
         for b in reversed(installed())
