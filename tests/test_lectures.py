@@ -278,6 +278,7 @@ def test_the_kl_is_that_of_the_codes(program: Program, backend: str) -> None:
 # --- blur ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_codes_of_an_alphabet_are_sharper_and_dearer(program: Program, backend: str) -> None:
     left = program("sharpness", backend)
     sharp = {name: found[0] for (name, _), found in left["found"].items()}
@@ -288,6 +289,7 @@ def test_codes_of_an_alphabet_are_sharper_and_dearer(program: Program, backend: 
     assert price["vae"] < price["vqvae"] < 8 * np.log(16)
 
 
+@pytest.mark.long
 def test_a_learnt_prior_draws_what_is_nearer_to_digits(program: Program, backend: str) -> None:
     left = program("sharpness", backend)
     even, learnt = (left["found"][name, backend] for name in ("vqvae, new, even codes", "vqvae, new"))
