@@ -114,12 +114,14 @@ def differ(a: float, b: float, error: float) -> bool:
 # --- maximum likelihood --------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_log_likelihood_is_the_kl_up_to_the_entropy(program: Program, backend: str) -> None:
     left = program("maximum-likelihood", backend)
     for (name, by), (forward, _, score, error) in left["scores"].items():
         assert not differ(score, -left["entropy"] - forward, error), (name, by)
 
 
+@pytest.mark.long
 def test_maximum_likelihood_has_the_least_forward_kl_and_covers_both_humps(program: Program, backend: str) -> None:
     left = program("maximum-likelihood", backend)
     fits, scores = left["fits"], left["scores"]
@@ -132,6 +134,7 @@ def test_maximum_likelihood_has_the_least_forward_kl_and_covers_both_humps(progr
     assert low < left["locs"][0] < left["locs"][1] < high
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("side", [0, 1])
 def test_variational_inference_sits_on_one_hump(program: Program, backend: str, side: int) -> None:
     left = program("maximum-likelihood", backend)
@@ -152,6 +155,7 @@ def test_variational_inference_sits_on_one_hump(program: Program, backend: str, 
 # --- universal approximators ---------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_mixture_comes_nearer_with_its_components(program: Program, backend: str) -> None:
     left = program("universal-approximators", backend)
     found = [left["found"]["gmm", K, backend] for K in left["components"]]
@@ -164,6 +168,7 @@ def test_a_mixture_comes_nearer_with_its_components(program: Program, backend: s
     assert [each[0] for each in found] == [2, 11]
 
 
+@pytest.mark.long
 def test_a_vae_comes_nearer_with_its_width(program: Program, backend: str) -> None:
     left = program("universal-approximators", backend)
     narrow, wide = (left["found"]["vae", width, backend] for width in left["widths"])
@@ -177,6 +182,7 @@ def test_a_vae_comes_nearer_with_its_width(program: Program, backend: str) -> No
 # --- the ELBO ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("q", list(TREATMENTS))
 def test_the_gap_is_the_kl_to_the_posterior(program: Program, backend: str, q: str) -> None:
     gap, gap_error, kl, kl_error, least = program("elbo", backend)["found"][q, backend]
@@ -194,6 +200,7 @@ def test_the_gap_is_the_kl_to_the_posterior(program: Program, backend: str, q: s
 # --- gradients -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["reparameterisation", "score function"])
 def test_both_gradients_are_unbiased(program: Program, backend: str, way: str) -> None:
     left = program("gradients", backend)
@@ -204,6 +211,7 @@ def test_both_gradients_are_unbiased(program: Program, backend: str, way: str) -
     assert left["exact"](left["estimators"][way])[0] == pytest.approx(exact, abs=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["reparameterisation", "score function"])
 def test_their_variances_are_the_exact_ones_and_fall_with_the_draws(program: Program, backend: str, way: str) -> None:
     left = program("gradients", backend)
@@ -212,6 +220,7 @@ def test_their_variances_are_the_exact_ones_and_fall_with_the_draws(program: Pro
         assert (np.abs(np.log(n * estimates.var(0, ddof=1) / exact)) < np.log(1.8)).all(), n
 
 
+@pytest.mark.long
 def test_the_score_functions_variance_is_the_larger_one(program: Program, backend: str) -> None:
     left = program("gradients", backend)
     ratio = [
@@ -224,6 +233,7 @@ def test_the_score_functions_variance_is_the_larger_one(program: Program, backen
 # --- local parameters ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_free_parameters_grow_with_the_rows_and_an_encoders_do_not(program: Program, backend: str) -> None:
     left = program("local-parameters", backend)
     phi = 2 + 3  # a code's mean, and its Cholesky factor
@@ -235,6 +245,7 @@ def test_free_parameters_grow_with_the_rows_and_an_encoders_do_not(program: Prog
     assert [left["gaps"][way, backend][0] for way in WAYS] == [phi, weights, 150 * phi]  # of the irises' guides
 
 
+@pytest.mark.long
 def test_one_phi_for_all_rows_loses_most(program: Program, backend: str) -> None:
     left = program("local-parameters", backend)
     gaps = {way: left["gaps"][way, backend][1:] for way in left["ways"]}
@@ -247,6 +258,7 @@ def test_one_phi_for_all_rows_loses_most(program: Program, backend: str) -> None
 # --- the two terms -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_kl_falls_to_zero_as_the_floor_rises(program: Program, backend: str) -> None:
     left = program("two-terms", backend)
     learnt = {floor: left["found"][floor, "learnt", backend] for floor in left["floors"]}
@@ -257,6 +269,7 @@ def test_the_kl_falls_to_zero_as_the_floor_rises(program: Program, backend: str)
     assert high[2] == pytest.approx(spread, rel=0.02)
 
 
+@pytest.mark.long
 def test_each_term_alone_is_better_by_itself_and_worse_for_the_elbo(program: Program, backend: str) -> None:
     left = program("two-terms", backend)
     floor = left["floors"][1]
@@ -267,6 +280,7 @@ def test_each_term_alone_is_better_by_itself_and_worse_for_the_elbo(program: Pro
     assert elbo["learnt"] > elbo["KL alone"] + 5 > elbo["reconstruction alone"]
 
 
+@pytest.mark.long
 def test_the_kl_is_that_of_the_codes(program: Program, backend: str) -> None:
     left = program("two-terms", backend)
     q, elbo, rows = left["run"].posterior(), left["elbo"], left["num_rows"]  # of the last floor

@@ -99,6 +99,7 @@ def test_paired_draws_have_the_moments_of_every_pair() -> None:
     assert each.mean(0) == pytest.approx(np.zeros(5), abs=1e-12)
 
 
+@pytest.mark.long
 def test_learning_here_is_learning_by_fit() -> None:
     import zoo
 

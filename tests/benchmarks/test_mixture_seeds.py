@@ -7,6 +7,7 @@ import pytest
 from benchmarks import mixture_seeds, results
 
 
+@pytest.mark.long
 @pytest.mark.needs("numpyro")
 def test_a_result_says_what_made_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(results, "FOLDER", tmp_path)

@@ -24,6 +24,7 @@ def test_the_counts_are_those_of_the_guides(backend):
     assert encoder.coordinates.size - table.coordinates.size == counted["encoder parameters"]
 
 
+@pytest.mark.long
 @pytest.mark.needs("numpyro")
 def test_a_mixtures_guide_grows_with_the_rows_and_its_model_does_not():
     few, many = scaling.lecture(K=3)

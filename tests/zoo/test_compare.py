@@ -287,7 +287,7 @@ def test_mistakes_are_found_before_anything_is_fitted(fake_fit, words, message):
         compare("height_bayes", jobs=1, **words)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.needs("numpyro")
 def test_cells_run_beside_each_other():
     comparison = compare(

@@ -82,6 +82,7 @@ def test_one_component_is_the_gaussian(backend):
         np.testing.assert_allclose(run.params[key], exact[key], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.long
 def test_restarts_leave_a_bad_start(backend):
     """At K = 3 one start in seven reaches the best, -1114.440; of 25 one misses it in 50."""
     run = zoo.fit("gmm", backend=backend, K=3)

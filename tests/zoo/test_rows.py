@@ -24,7 +24,10 @@ def test_a_run_answers_for_old_and_new_rows(local, backend):
     assert run.elbo().value < run.evidence().value + 3 * run.elbo().error + 1e-3
 
 
-@pytest.mark.parametrize("family", ["mean_field", "full_rank", "low_rank", "flow"])
+@pytest.mark.parametrize(
+    "family",
+    ["mean_field", "flow", *(pytest.param(name, marks=pytest.mark.long) for name in ("full_rank", "low_rank"))],
+)
 def test_a_codes_density_is_that_of_the_draw_that_it_was(family, backend):
     """The guide says log q of its own draws as it makes them; asked of the bare values, it says the same."""
     words = {"local": "amortized", "local_guide": family, "dtype": "float64", "learning_rate": 0.05}

@@ -13,6 +13,8 @@ import pytest
 LIBRARY = {"pyro": "torch", "numpyro": "jax"}
 HERE = os.environ.get("ZOO_TEST_BACKENDS", "").split(",")
 ABSENT = [name for name in LIBRARY if name not in HERE]
+# The legs, in which a backend is absent indeed, are part of `make test`.
+pytestmark = [] if len(ABSENT) == 1 else pytest.mark.long
 
 BLOCK = """
 import sys

@@ -10,7 +10,8 @@ import zoo.tour
 from zoo.tour import amortization, crf, lda, ppca, sentence, vae, vqvae
 from zoo.tour.fits import Fit, Task, run
 
-BACKENDS = ("numpyro", "pyro")
+# What a chapter asks of a run knows no backend; the one that compiles takes longer.
+BACKENDS = (pytest.param("numpyro", marks=pytest.mark.long), "pyro")
 
 
 def small(task: Task, **changes: Any) -> Fit:

@@ -13,6 +13,7 @@ DATA, NEW = simulate(0, 80, K=K, D=D), simulate(1, 30, K=K, D=D)
 HOW = {"data": DATA, "num_steps": 400, "dtype": "float64", "num_draws": 2}
 
 
+@pytest.mark.slow
 def test_learning_reaches_the_maximum(backend):
     run, best = zoo.fit("crf", backend=backend, **HOW), exact.fit(DATA, K=K, D=D)
     top, found = (exact.log_likelihood(DATA, values).sum() for values in (best, run.params))
@@ -26,6 +27,7 @@ def test_learning_reaches_the_maximum(backend):
     np.testing.assert_allclose(exact.marginals(NEW["x"], run.params), there, atol=0.005)
 
 
+@pytest.mark.slow
 def test_a_point_guide_reaches_the_mode(backend):
     run, best = zoo.fit("crf_bayes", backend=backend, guide="delta", **HOW), bayes.mode(DATA, K=K, D=D)
     for name, value in best.items():
@@ -34,12 +36,14 @@ def test_a_point_guide_reaches_the_mode(backend):
     assert run.log_joint() == pytest.approx(joint, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_tighter_prior_draws_the_mode_to_zero():
     wide, tight = (bayes.mode(DATA, K=K, D=D, scale=s) for s in (1.0, 0.1))
     for name in wide:
         assert np.abs(tight[name]).max() < 0.7 * np.abs(wide[name]).max()
 
 
+@pytest.mark.slow
 @pytest.mark.needs("numpyro")
 def test_the_digits_are_learnt_by_the_cards_own_steps():
     """The maximum of the default strings' log likelihood is -656.5547; sklearn-crfsuite finds the same."""

@@ -60,6 +60,7 @@ def options_of(run):
     return {name: value for name, value in run.model.options.items() if value is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("local", ["marginal", "exact"])
 def test_a_path_summed_out_or_drawn_from_its_posterior_gives_the_evidence(made, short, backend, local):
     run = made(backend, local)
@@ -72,6 +73,7 @@ def test_a_path_summed_out_or_drawn_from_its_posterior_gives_the_evidence(made, 
     assert -run.program.learn(run.state, np.zeros(1), None, 3)[1][0] == pytest.approx(known.sum(), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_posterior_of_paths_is_exact(made, short, backend):
     """Smoothing, Viterbi's path and probabilities exactly; 2,000 draws' shares within 5 sd (24 shares: 1 in 10^5)."""
     run = made(backend, "marginal")
@@ -95,6 +97,7 @@ def test_the_posterior_of_paths_is_exact(made, short, backend):
     assert not drawn[:, ~there].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("local", ["per_datapoint", "amortized"])
 def test_steps_of_their_own_have_the_elbo_of_the_sum_over_paths(made, short, backend, local):
     run = made(backend, local)
@@ -118,6 +121,7 @@ def test_steps_of_their_own_have_the_elbo_of_the_sum_over_paths(made, short, bac
     assert bound.reconstruction <= 0
 
 
+@pytest.mark.slow
 def test_draws_of_steps_of_their_own_weigh_up_to_the_evidence(made, short, backend):
     """log mean p(x, z) / q(z) of 4,000 paths a row, within 5 of its standard errors."""
     run = made(backend, "per_datapoint")
@@ -130,6 +134,7 @@ def test_draws_of_steps_of_their_own_weigh_up_to_the_evidence(made, short, backe
     assert (got.error < 0.2).all()
 
 
+@pytest.mark.slow
 def test_a_reconstruction_is_the_smoothed_mean(made, short, backend):
     run = made(backend, "marginal")
     probs = run.posterior().probs
@@ -138,6 +143,7 @@ def test_a_reconstruction_is_the_smoothed_mean(made, short, backend):
     assert run.reconstruct() == pytest.approx(answer, rel=1e-6, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_replicates_lack_what_the_data_lack(made, short, backend):
     run = made(backend, "marginal")
     assert np.array_equal(np.isnan(run.posterior_predictive(3)["x"]), np.isnan(np.repeat(short.x[None], 3, 0)))

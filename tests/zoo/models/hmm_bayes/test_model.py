@@ -51,6 +51,7 @@ def made():
     return fit
 
 
+@pytest.mark.slow
 def test_draws_have_the_likelihood_of_the_recursion(made, backend):
     run = made(backend)
     each = run.log_likelihood_draws()
@@ -62,6 +63,7 @@ def test_draws_have_the_likelihood_of_the_recursion(made, backend):
         assert each[0, s] == pytest.approx(known, rel=2e-5)
 
 
+@pytest.mark.slow
 def test_labels_agree_in_every_site(made, backend):
     """A draw with its states renumbered is put back, rows and columns of the transition matrix alike."""
     run, turned = made(backend), made(backend).draws
@@ -78,6 +80,7 @@ def test_labels_agree_in_every_site(made, backend):
         assert np.array_equal(found[name], value), name
 
 
+@pytest.mark.slow
 def test_a_posterior_of_paths_is_the_mean_over_draws(made, backend):
     run = made(backend)
     said, options = run.posterior(), {k: v for k, v in run.model.options.items() if v is not None}
@@ -98,6 +101,7 @@ def test_a_posterior_of_paths_is_the_mean_over_draws(made, backend):
     assert (best >= said.log_prob(said.draw(20, seed=3)) - 1e-3).all()
 
 
+@pytest.mark.slow
 def test_the_run_reads_as_arviz_data(made, backend):
     data = made(backend).inference_data
     dims = dict(data["posterior"]["transition"].sizes)

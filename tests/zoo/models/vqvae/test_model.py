@@ -84,6 +84,7 @@ def test_both_are_one_model(form):
     assert check.ok, check.text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", ["uniform", "autoregressive"])
 def test_the_bound_is_below_the_evidence_by_the_posterior_of_what_was_chosen(run, prior):
     found = run(prior)
@@ -107,6 +108,7 @@ def test_the_bound_is_below_the_evidence_by_the_posterior_of_what_was_chosen(run
     assert -found.losses[-50:].mean() == pytest.approx(bound.value, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_codes_are_the_nearest_to_the_encoders_vectors(run):
     found = run()
     vectors = found.program.phi(found.params, found.data).reshape(ROWS, 3, 4)
@@ -121,6 +123,7 @@ def test_the_codes_are_the_nearest_to_the_encoders_vectors(run):
     assert found.represent({"x": found.data["x"][:5]}).shape == (5, 3, 8)
 
 
+@pytest.mark.slow
 def test_a_run_draws_reconstructs_and_bounds(run):
     found = run("autoregressive")
     x = found.sample(9)["x"]
@@ -135,6 +138,7 @@ def test_a_run_draws_reconstructs_and_bounds(run):
     assert np.sum(known.value) > found.elbo(few).value
 
 
+@pytest.mark.slow
 def test_where_codes_are_too_many_the_likelihood_is_a_bound_and_says_so(run):
     found = run(positions=6, num_steps=3)
     assert found.evidence() is None
@@ -144,6 +148,7 @@ def test_where_codes_are_too_many_the_likelihood_is_a_bound_and_says_so(run):
     assert not bound.error.any()
 
 
+@pytest.mark.slow
 def test_a_learnt_prior_costs_less_and_changes_nothing_else(run):
     """The encoder is told nothing of the prior: the same steps lead to the same codes, whose price alone differs."""
     found = {prior: run(prior) for prior in ("uniform", "categorical", "autoregressive")}
@@ -163,6 +168,7 @@ def test_a_learnt_prior_costs_less_and_changes_nothing_else(run):
     assert price["categorical"] == pytest.approx(least, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("pyro", "numpyro")
 @pytest.mark.parametrize("prior", ["categorical", "autoregressive"])
 def test_a_run_opens_in_the_other_backend(fit, prior, tmp_path):
@@ -174,6 +180,7 @@ def test_a_run_opens_in_the_other_backend(fit, prior, tmp_path):
     assert there.sample(3)["x"].shape == (3, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("pyro", "numpyro")
 @pytest.mark.parametrize("moves", ["ema", "gradient"])
 def test_steps_lead_to_the_same_place_in_both_backends(fit, moves):
@@ -188,6 +195,7 @@ def test_steps_lead_to_the_same_place_in_both_backends(fit, moves):
     assert ends[0].losses == pytest.approx(ends[1].losses, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_restarts_leave_fewer_codes_dead(run):
     """The same steps without them: codes that no vector was near to at first stay so."""
     far = {"K": 128, "positions": 2, "code_size": 16, "num_steps": 200}
@@ -196,6 +204,7 @@ def test_restarts_leave_fewer_codes_dead(run):
     assert dead[1] < dead[0] / 2
 
 
+@pytest.mark.slow
 def test_running_means_learn_too(run, monkeypatch):
     """In any unit of learning's coordinates the codebook is what the means say."""
 
@@ -210,6 +219,7 @@ def test_running_means_learn_too(run, monkeypatch):
     assert found.elbo().value > run(num_steps=3).elbo().value + 10 * ROWS
 
 
+@pytest.mark.slow
 def test_a_refit_holds_the_codebook(run):
     found = run()
     again = found.refit(local="nearest", num_steps=100, learning_rate=0.01, local_options={"width": 24})
@@ -218,6 +228,7 @@ def test_a_refit_holds_the_codebook(run):
     assert again.elbo().value < found.evidence().value
 
 
+@pytest.mark.slow
 def test_what_a_point_cannot_answer_is_refused(run):
     from zoo.gaps import gaps
 
