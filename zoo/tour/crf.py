@@ -95,7 +95,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
     blocks: list[Block | Columns] = [
         *common.introduction(bound, data),
         Columns(
-            [Figures(common.curves(plain, maximum(), "maximum", "log likelihood (nats)", CURVES))],
+            [Figures(common.curves(plain, maximum(), "maximum", "log-likelihood", CURVES))],
             [_scores(good)],
             "Learning, and reading what is new",
         ),

@@ -74,8 +74,12 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
     classic = [f for f in good if f.task.words["local"] == "coordinate"]
     blocks: list[Block | Columns] = [
         *common.introduction(bound, data),
-        Columns([Figures(common.curves(classic, None, "", "ELBO (nats)", CURVES))], [_ways(good)], "Learning"),
-        Prose(_reading(), "What to look at"),
+        Columns(
+            [Figures(common.curves(classic, None, "", "ELBO", CURVES))],
+            [Prose(_reading(), "What to look at")],
+            "Learning",
+        ),
+        _ways(good),
         *(in_words(f) for f in classic),
         *common.failures(fits),
         common.references(bound),

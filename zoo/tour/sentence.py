@@ -59,7 +59,7 @@ def chapter(fits: Sequence[Fit]) -> Chapter:
     blocks: list[Block | Columns] = [
         *common.introduction(bound, data),
         Columns(
-            [Figures(common.curves(good, None, "", "ELBO (nats)", CURVES))],
+            [Figures(common.curves(good, None, "", "ELBO", CURVES))],
             [Prose(_reading(good), "What was learnt")],
             "Learning",
         ),
