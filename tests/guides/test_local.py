@@ -197,7 +197,12 @@ def test_discrete_latents_give_the_same_loss_and_gradient_in_both_backends(make,
 
 @pytest.mark.parametrize(
     ("make", "family"),
-    [(continuous, "full_rank"), (continuous, "flow"), (categories, "mean_field"), (paths, "mean_field")],
+    [
+        (continuous, "full_rank"),
+        pytest.param(continuous, "flow", marks=pytest.mark.long),
+        (categories, "mean_field"),
+        (paths, "mean_field"),
+    ],
 )
 @pytest.mark.parametrize("local", TREATMENTS)
 def test_the_mean_over_all_batches_is_the_whole_loss(local, make, family, lib, rows):

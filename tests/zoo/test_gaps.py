@@ -167,6 +167,7 @@ def test_a_mixture_is_exact(fit: Any) -> None:
     assert np.all(summed.amortization.value == 0)
 
 
+@pytest.mark.long
 @pytest.mark.needs("numpyro")
 def test_points_have_no_gap_and_rows_may_be_held_out(fit: Any) -> None:
     run = fit("ppca", "numpyro", num_steps=50)

@@ -241,7 +241,8 @@ def test_every_chain_and_every_seed_has_noise_of_its_own(fit, backend):
         assert (one != other).any()
 
 
-@pytest.mark.parametrize("guide", ["laplace", pytest.param("flow", marks=pytest.mark.long)])
+@pytest.mark.parametrize("guide", ["laplace", "flow"])
+@pytest.mark.long
 @pytest.mark.needs("pyro", "numpyro")
 def test_a_run_of_one_backend_opens_in_the_other_with_the_same_elbo(guide, tmp_path):
     """Same parameters and same noise: equal to 1e-9 in double precision."""

@@ -49,6 +49,7 @@ def test_perplexity_is_the_geometric_mean_of_the_words_odds():
     assert topics.perplexity(x, shares, words) == pytest.approx((0.4 * 0.4 * 0.4) ** (-1 / 3))
 
 
+@pytest.mark.long
 def test_learnt_topics_complete_documents_as_well_as_the_true_ones(runs, documents):
     """The best that any shares of the true topics do on the second halves is below; their frequencies are far above."""
     _, held_out = documents

@@ -220,7 +220,7 @@ def test_page_survives_that_every_fit_failed(monkeypatch: pytest.MonkeyPatch, tm
     assert html.count("<section id=") == len(zoo.tour.CHAPTERS)
 
 
-@pytest.mark.parametrize("alone", ["pyro", "numpyro"])
+@pytest.mark.parametrize("alone", ["pyro", pytest.param("numpyro", marks=pytest.mark.long)])
 def test_one_backend_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: str) -> None:
     here = [alone]
     for module in (zoo.tour, fits, common, *zoo.tour.CHAPTERS.values()):
