@@ -127,7 +127,7 @@ def test_codes_leave_what_their_chapter_shows(backend: str, monkeypatch: pytest.
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("backend", ("numpyro", "pyro"))
+@pytest.mark.parametrize("backend", ["numpyro", "pyro"])
 def test_strings_are_read_together_better_than_alone(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crf, "maximum", lambda: -656.555)
     monkeypatch.setattr("zoo.tagging.SOME", 10)
