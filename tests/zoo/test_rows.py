@@ -26,7 +26,7 @@ def test_a_run_answers_for_old_and_new_rows(local, backend):
 
 @pytest.mark.parametrize(
     "family",
-    ["mean_field", "flow", *(pytest.param(name, marks=pytest.mark.long) for name in ("full_rank", "low_rank"))],
+    ["mean_field", *(pytest.param(name, marks=pytest.mark.long) for name in ("full_rank", "low_rank", "flow"))],
 )
 def test_a_codes_density_is_that_of_the_draw_that_it_was(family, backend):
     """The guide says log q of its own draws as it makes them; asked of the bare values, it says the same."""

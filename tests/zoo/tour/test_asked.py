@@ -66,6 +66,7 @@ def test_estimators_of_a_gradient_differ_in_variance(backend: str) -> None:
     assert 0 < v["disarm"] < v["score"] < v["score_plain"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_mixture_served_by_its_posterior_loses_nothing(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amortization, "SOME", 12)

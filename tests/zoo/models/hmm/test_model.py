@@ -167,7 +167,7 @@ def test_the_earthquakes_reach_the_books_maximum(backend):
         ({"data": {"x": np.array([[[1.0], [2]]])}}, "lower K"),
     ],
 )
-def test_wrong_data_are_one_line(words, complaint):
+def test_wrong_data_are_one_line(words, complaint, backend):
     with pytest.raises(zoo.UserError, match=complaint) as error:
-        zoo.fit("hmm", num_steps=2, **words)
+        zoo.fit("hmm", backend=backend, num_steps=2, **words)
     assert "\n" not in str(error.value)
