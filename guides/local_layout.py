@@ -150,7 +150,8 @@ class LocalLayout:
         if self.treatment.encodes:
             shapes = [unconstrained_shape(p) for p in self.phi_sites]
             self.encoder = encoder.build(inputs, data, self.phi_size, shapes, self.options)
-        self.parameters = (*self.shared, *self._initial(seed))
+        own_parameters = self.treatment.parameters(self.options, self.phi_size)
+        self.parameters = (*self.shared, *self._initial(seed), *own_parameters)
 
     def _initial(self, seed: int) -> list[TracedSite]:
         if self.encoder is not None:

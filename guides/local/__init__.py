@@ -22,11 +22,12 @@ change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from guides.discovery import folders, load
+from guides.sites import TracedSite
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Treatment:
         encodes: whether an encoder reads the rows.
         quantises: whether it serves a discrete latent by the nearest of the model's codes, by rows of its own.
         options: option name to default; other options are refused.
+        parameters: (options, numbers in φ) -> what it learns beside the encoder or the table.
     """
 
     summary: str
@@ -52,6 +54,7 @@ class Treatment:
     encodes: bool = False
     quantises: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Callable[[Mapping[str, Any], int], Sequence[TracedSite]] = lambda options, size: ()
 
 
 def names() -> list[str]:

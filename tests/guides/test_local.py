@@ -101,11 +101,17 @@ def build(
     )
 
 
+def elsewhere(site: Any, by: np.ndarray) -> np.ndarray:
+    """Return a param's value moved, a positive one by its logarithm; other constraints stay where they are."""
+    word = site.support.word
+    return site.value * np.exp(by) if word == "positive" else site.value + by * (word == "real")
+
+
 def values_of(guide: Any, seed: int = 1) -> dict[str, np.ndarray]:
     """Return every param of guide and model, moved from where it starts."""
     rng = np.random.default_rng(seed)
     own = [*guide.parameters, *([guide.table] if guide.table else [])]
-    moved = {p.name: p.value + 0.1 * rng.standard_normal(p.shape) * (p.support.word == "real") for p in own}
+    moved = {p.name: elsewhere(p, 0.1 * rng.standard_normal(p.shape)) for p in own}
     learnt = {s.name: s.value for s in guide.sites if s.kind == "param"}
     return {**moved, **{name: v + 0.1 * rng.standard_normal(v.shape) for name, v in learnt.items()}}
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from guides.local.semi_amortized import STEPS
 from guides.nets.encoder_numpyro import encode
 
 Array = jax.Array
@@ -13,10 +14,11 @@ Array = jax.Array
 
 def phi(local: Any, params: Mapping[str, Array], rows: Any) -> Array:
     """Return φ of each row (B, size)."""
-    first = phi = encode(local.encoder, params, rows.data)
-    for noise in rows.inner_noise:
-        phi = phi + local.options["step_size"] * clipped(jax.grad(lambda p, e=noise: rows.bound(p, e).sum())(phi))
-    return phi if local.options["through"] else first + jax.lax.stop_gradient(phi - first)
+    phi = encode(local.encoder, params, rows.data)
+    for size, noise in zip(params[STEPS], rows.inner_noise, strict=True):
+        slope = clipped(jax.grad(lambda p, e=noise: rows.bound(p, e).sum())(phi))
+        phi = phi + size * (slope if local.options["through"] else jax.lax.stop_gradient(slope))
+    return phi
 
 
 def clipped(gradient: Array) -> Array:

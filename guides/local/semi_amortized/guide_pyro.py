@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from guides.inner_pyro import gradient
+from guides.local.semi_amortized import STEPS
 from guides.nets.encoder_pyro import encode
 
 Array = torch.Tensor
@@ -13,10 +14,11 @@ Array = torch.Tensor
 
 def phi(local: Any, params: Mapping[str, Array], rows: Any) -> Array:
     """Return φ of each row (B, size)."""
-    first = phi = encode(local.encoder, params, rows.data)
-    for noise in rows.inner_noise:
-        phi = phi + local.options["step_size"] * clipped(gradient(lambda p, e=noise: rows.bound(p, e).sum(), phi))
-    return phi if local.options["through"] else first + (phi - first).detach()
+    phi = encode(local.encoder, params, rows.data)
+    for size, noise in zip(params[STEPS], rows.inner_noise, strict=True):
+        slope = clipped(gradient(lambda p, e=noise: rows.bound(p, e).sum(), phi))
+        phi = phi + size * (slope if local.options["through"] else slope.detach())
+    return phi
 
 
 def clipped(slope: Array) -> Array:
