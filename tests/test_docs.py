@@ -1,6 +1,6 @@
 """The skeletons of the docs work as they are printed, in both backends; what the docs name is there."""
 
-import importlib.util
+import importlib
 import re
 import sys
 from collections.abc import Iterator
@@ -138,19 +138,6 @@ def test_the_new_family_learns_in_each_backend(new_family: list[str], backend: s
 # --- the examples of the pages -------------------------------------------------------------------------
 
 
-def loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"docs_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-refresh = loaded(DOCS / "refresh.py")
-
-
 def numbers(text: str) -> list[float]:
     """Return a text's numbers in order of size, since components have no order."""
     return sorted(float(word) for word in NUMBER.findall(text))
@@ -159,7 +146,7 @@ def numbers(text: str) -> list[float]:
 @pytest.mark.long
 @pytest.mark.needs("pyro", "numpyro")
 @pytest.mark.parametrize("name", ["choosing-a-guide.md", "first-steps.md"])
-def test_python_prints_what_the_page_shows(name: str, tmp_path: Path) -> None:
+def test_python_prints_what_the_page_shows(name: str, refresh: ModuleType, tmp_path: Path) -> None:
     shown = [e for e in refresh.examples((DOCS / name).read_text(encoding="utf-8")) if e.kind == "python"]
     assert len(shown) > 1
     session: dict[str, object] = {}
@@ -169,7 +156,7 @@ def test_python_prints_what_the_page_shows(name: str, tmp_path: Path) -> None:
         assert numbers(found) == pytest.approx(numbers(example.output), abs=TOLERANCE)
 
 
-def test_refresh_runs_python_files_and_commands(tmp_path: Path) -> None:
+def test_refresh_runs_python_files_and_commands(refresh: ModuleType, tmp_path: Path) -> None:
     page = (
         "`a.py`\n```python\nprint(6 * 7)\n```\n\n```python\nx = 2\nprint(x)\n```\n\n```text\nold\n```\n"
         "```console\n$ python a.py\nold\n```\n```python\nno output\n```\nend\n"

@@ -14,8 +14,9 @@ from guides.nets import mlp
 
 PREFIX = "local.encoder"
 KINDS = ("row", "counts", "window")
-# A column that hardly varies is not blown up beyond this share of the one that varies most.
-LEAST = 0.1
+# A column that hardly varies is not blown up beyond this share of the one that varies most. Counts have one unit, and
+# a rare word is no louder than a common one: thousands of columns, each as loud, shout down what a unit can learn.
+LEAST = {"row": 0.1, "counts": 1.0, "window": 0.1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Encoder:
         kinds: data name to "row" (its numbers), "counts" (log(1 + count)) or "window" (each step of a series with
             `half_width` neighbours on either side, and which of them were seen; the same weights at each step).
         center, scale: by data name, what standardises its columns: from the data that the guide was built with.
+            Counts have one scale, that of the column that varies most.
         size: how many numbers φ has.
         depth, width, activation: of the perceptron.
         half_width: of a window.
@@ -105,7 +107,7 @@ def build(
         sd = np.nanstd(flat, 0) if windowed else flat.std(0)
         center[name], scale[name] = (
             np.nanmean(flat, 0) if windowed else flat.mean(0),
-            np.maximum(sd, LEAST * sd.max()) + (sd.max() == 0),
+            np.maximum(sd, LEAST[kind] * sd.max()) + (sd.max() == 0),
         )
     how = {n: options[n] for n in ("depth", "width", "activation", "half_width")}
     columns = tuple(math.prod(shape[1:]) for shape in shapes) if windowed else ()

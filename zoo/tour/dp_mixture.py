@@ -29,7 +29,7 @@ WORDS: dict[str, Any] = {"guide": "mean_field", "restarts": 2, "num_steps": 1000
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits: the galaxies, and eight eruptions, of which everything is known."""
-    words = WORDS | ({"num_steps": 500, "restarts": 1} if quick else {})
+    words = WORDS | ({"num_steps": 300, "restarts": 1} if quick else {})
     few = words | {"guide": "full_rank"}
     return [
         *(Task(NAME, NAME, {"backend": b, **words}, ask=learnt) for b in installed()),

@@ -28,13 +28,17 @@ def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits, the fewer on all rows, where a step takes longer."""
     steps = {"num_steps": STEPS // 2 if quick else STEPS}
     first = installed()[0]
-    nuts = {"method": "nuts", "backend": first, "num_warmup": 300, "num_draws": 150 if quick else 500}
-    guides, several = (common.QUICK_GUIDES, ("mean_field", SHOWN)) if quick else (GUIDES, WHOLE_GUIDES)
+    chains = {"num_warmup": 200, "num_draws": 100} if quick else {"num_warmup": 300, "num_draws": 500}
+    nuts = {"method": "nuts", "backend": first, **chains}
+    guides, several = (("mean_field", "flow"), ("mean_field", SHOWN)) if quick else (GUIDES, WHOLE_GUIDES)
     whole = [w for w in common.grid(several, **steps) if w["backend"] == first or w["guide"] == "mean_field"]
+    tilted = (
+        [] if quick else [Task(NAME, NAME, {"backend": first, "guide": SHOWN, **steps}, {"covariance": "full"}, WHOLE)]
+    )
     return [
         Task(NAME, NAME, nuts, data=WHOLE, summarised=True),
         *(Task(NAME, NAME, w, data=WHOLE) for w in whole),
-        Task(NAME, NAME, {"backend": first, "guide": SHOWN, **steps}, {"covariance": "full"}, WHOLE),
+        *tilted,
         *(Task(NAME, NAME, w, data=SMALL) for w in common.grid(guides, **steps)),
     ]
 

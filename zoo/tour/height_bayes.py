@@ -24,7 +24,7 @@ SHOWN = "full_rank"  # the guide whose predictive is drawn
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits."""
-    chains = {"num_warmup": 200, "num_draws": 250} if quick else {}
+    chains = {"num_warmup": 100, "num_draws": 150} if quick else {}
     nuts = {"method": "nuts", "backend": installed()[0], **chains}
     words = common.grid(common.QUICK_GUIDES, num_steps=1000) if quick else common.grid(GUIDES)
     return [Task(NAME, NAME, nuts, summarised=True), *(Task(NAME, NAME, w) for w in words)]

@@ -37,7 +37,7 @@ LEARNING = "ELBO of all rows, estimated from the 128 rows of each step; the band
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits, the same steps in each backend."""
-    steps, ask = 600 if quick else 2000, partial(story, rows=FEW if quick else SOME)
+    steps, ask = 500 if quick else 2000, partial(story, rows=FEW if quick else SOME)
     return [
         Task(NAME, NAME, {"backend": b, "num_steps": steps, **WORDS}, OPTIONS, rows=ROWS, ask=ask)
         for b in reversed(installed())

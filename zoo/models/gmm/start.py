@@ -31,7 +31,13 @@ def seed_labels(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
     """
     standardised = (x - x.mean(0)) / column_scale(x)
     centers, _ = kmeans_plusplus(standardised, count, random_state=int(rng.integers(2**31)))
-    return ((standardised[:, None] - centers) ** 2).sum(-1).argmin(1)
+    return nearest(standardised, centers)
+
+
+def nearest(x: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Return which of the centres (K, D) is nearest to each row (n, D), by the Euclidean distance (n,)."""
+    # Squared distances less the rows' own squares, without an array of n K D numbers.
+    return ((centers**2).sum(1) - 2 * x @ centers.T).argmin(1)
 
 
 def start(

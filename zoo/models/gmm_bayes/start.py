@@ -7,7 +7,7 @@ import numpy as np
 
 from guides.start import Start
 from zoo.errors import UserError
-from zoo.models.gmm.start import column_scale, seed_labels
+from zoo.models.gmm.start import column_scale, nearest, seed_labels
 from zoo.models.gmm_bayes.exact import Options
 
 LLOYD_STEPS = 10
@@ -72,5 +72,5 @@ def kmeans_labels(x: np.ndarray, count: int, rng: np.random.Generator) -> np.nda
     for _ in range(LLOYD_STEPS):
         used = np.unique(labels)
         centers = np.stack([standardised[labels == k].mean(0) for k in used])
-        labels = used[((standardised[:, None] - centers) ** 2).sum(-1).argmin(1)]
+        labels = used[nearest(standardised, centers)]
     return labels
