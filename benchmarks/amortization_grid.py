@@ -20,7 +20,7 @@ TRIED: Tried = {
         "amortized": (-3.5058, -3.4719, -3.4689, -3.469),
         "per_datapoint, 1 a visit": (-3.831, -3.4704, -3.4713, -3.4728),
         "per_datapoint, 5 a visit": (-3.4691, -3.4693, -3.4695, -3.4702),
-        "semi_amortized": (-4.4923, -3.8904, -3.8905, -3.8973),
+        "semi_amortized": (-3.5111, -3.4727, -3.4696, -3.4705),
         "amortized, rank 1": (-5.8657, -5.8566, -5.8567, -5.8567),
     },
     "frozen: gmm": {
@@ -49,21 +49,21 @@ TRIED: Tried = {
         "amortized": (50.4385, 51.2298, 51.8966, None),
         "per_datapoint, 1 a visit": (-98.327, -43.2275, 11.3719, 46.6622),
         "per_datapoint, 5 a visit": (-23.3988, 33.545, 50.3546, 50.8858),
-        "semi_amortized": (46.2942, 40.5388, None, None),
+        "semi_amortized": (50.9851, 51.2059, 51.4412, None),
     },
     "joint: ppca": {
         "constant": (-6.0447, -6.0448, -6.045, -6.0452),
         "amortized": (-2.7018, -2.7013, -2.7015, -2.7016),
         "per_datapoint, 1 a visit": (-2.9598, -2.7033, -2.7041, -2.7055),
         "per_datapoint, 5 a visit": (-2.7019, -2.7025, -2.7029, -2.7037),
-        "semi_amortized": (-3.1061, -2.7526, -2.7525, -2.7514),
+        "semi_amortized": (-2.7027, -2.7017, -2.7021, -2.7036),
     },
     "joint: vae": {
         "constant": (24.4507, 24.4697, 24.467, 24.4624),
         "amortized": (47.2401, 52.0126, 50.9808, None),
         "per_datapoint, 1 a visit": (24.4627, 25.7361, 36.1042, 40.462),
         "per_datapoint, 5 a visit": (29.6017, 49.6776, 49.9317, 47.2568),
-        "semi_amortized": (46.6628, 50.2317, 47.7718, None),
+        "semi_amortized": (47.6566, 52.1553, 51.3777, None),
     },
 }
 

@@ -116,7 +116,12 @@ def test_an_affine_encoder_of_full_rank_has_no_gaps() -> None:
 def test_step_sizes_are_learnt_where_the_encoder_is_right_already() -> None:
     """Steps of a fixed 0.1 along one draw's gradient add noise to φ, which costs 0.20 nats a row here."""
     arms = gaps(
-        held("numpyro", "mean_field", 1), local="semi_amortized", num_draws=1000, num_steps=1500, learning_rate=0.02
+        held("numpyro", "mean_field", 1),
+        local="semi_amortized",
+        num_draws=1000,
+        num_steps=1500,
+        learning_rate=0.02,
+        local_options={"step_size": 0.1},
     )
     assert abs(arms.table()[0]["amortization_gap"]) < 0.02
 

@@ -6,31 +6,35 @@ noise of the final draw, φᵢ would fit that draw and the ELBO would no longer 
 
 The step sizes η_t, one for each number of φ, begin at `step_size` and are learnt with the encoder (Li et al.,
 "Meta-SGD", 2017): one draw's gradient is noise where the encoder is right already, and a fixed step would add that
-noise to φᵢ and end below the encoder. With `through` the gradient of the loss goes through the steps (Kim et al.,
+noise to φᵢ and end below the encoder. They may grow tenfold at most, since steps that help a poor encoder throw a
+good one's φᵢ away before they can shrink again. With `through` the gradient of the loss goes through the steps (Kim et al.,
 "Semi-amortized variational autoencoders", 2018); without it their directions are taken as constants.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from guides.local import Treatment
 from guides.local.amortized import ENCODER
-from guides.sites import TracedSite, learnt
+from guides.sites import Support, TracedSite, learnt
 
 STEPS = "local.step_sizes"
+GROWTH = 10.0
 
 
 def parameters(options: Mapping[str, Any], size: int) -> tuple[TracedSite, ...]:
     """Return the step sizes (steps, size)."""
-    return (learnt(STEPS, np.full((options["steps"], size), float(options["step_size"])), "positive"),)
+    first = learnt(STEPS, np.full((options["steps"], size), float(options["step_size"])))
+    return (replace(first, support=Support("interval", lower=0.0, upper=GROWTH * options["step_size"])),)
 
 
 TREATMENT = Treatment(
     summary="an encoder, then T gradient steps a row",
     by_row=True,
     encodes=True,
-    options={**ENCODER, "steps": 3, "step_size": 0.1, "through": True},
+    options={**ENCODER, "steps": 3, "step_size": 0.003, "through": True},
     parameters=parameters,
 )
