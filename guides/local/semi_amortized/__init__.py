@@ -7,8 +7,8 @@ noise of the final draw, φᵢ would fit that draw and the ELBO would no longer 
 The step sizes η_t, one for each number of φ, begin at `step_size` and are learnt with the encoder (Li et al.,
 "Meta-SGD", 2017): one draw's gradient is noise where the encoder is right already, and a fixed step would add that
 noise to φᵢ and end below the encoder. They may grow tenfold at most, since steps that help a poor encoder throw a
-good one's φᵢ away before they can shrink again. With `through` the gradient of the loss goes through the steps (Kim et al.,
-"Semi-amortized variational autoencoders", 2018); without it their directions are taken as constants.
+good one's φᵢ away before they can shrink again. With `through` the gradient of the loss goes through the steps
+(Kim et al., "Semi-amortized variational autoencoders", 2018); without it their directions are taken as constants.
 """
 
 from collections.abc import Mapping
