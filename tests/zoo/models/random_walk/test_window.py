@@ -1,6 +1,7 @@
 """What an encoder of a window loses, after learning: the closed form, in both backends."""
 
 import numpy as np
+import pytest
 
 import zoo
 from zoo.gaps.best import balanced
@@ -33,3 +34,9 @@ def test_an_affine_encoder_loses_what_the_closed_form_says(backend: str) -> None
     rows = np.cov(x.T, bias=True)
     # Learning ends above the optimum by what Adam's last steps leave, seen at 1e-3; below it only by rounding.
     assert -1e-4 < lost(run, x) - exact.window_gap(1, rows, shared=True, T=T) < 4e-3
+
+
+@pytest.mark.parametrize("local", ["amortized", "semi_amortized"])
+def test_an_encoder_of_a_window_has_no_full_covariance_to_give(local: str, backend: str) -> None:
+    with pytest.raises(zoo.UserError, match="local_guide='mean_field'"):
+        zoo.fit("random_walk", backend=backend, local=local, local_guide="full_rank", num_steps=1)
