@@ -262,6 +262,11 @@ def test_stopped_steps_leave_the_value_and_change_the_gradient(lib, rows):
     assert np.abs(gradient[name] - other[name]).max() > 1e-3
 
 
+def test_a_step_of_no_size_is_refused(lib, rows):
+    with pytest.raises(guides.GuideError, match="step_size 0 must be above 0"):
+        build(lib, continuous(lib), rows, "semi_amortized", step_size=0)
+
+
 def test_a_step_improves_each_rows_bound(lib, rows):
     """With many inner steps the encoder's poor start is mended: the loss falls by more than its noise."""
     losses = []

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from guides.errors import GuideError
 from guides.local import Treatment
 from guides.local.amortized import ENCODER
 from guides.sites import Support, TracedSite, learnt
@@ -26,7 +27,13 @@ GROWTH = 10.0
 
 
 def parameters(options: Mapping[str, Any], size: int) -> tuple[TracedSite, ...]:
-    """Return the step sizes (steps, size)."""
+    """Return the step sizes (steps, size).
+
+    Raises:
+        GuideError: the step size is not above 0.
+    """
+    if not options["step_size"] > 0:
+        raise GuideError(f"step_size {options['step_size']!r} must be above 0; local='amortized' takes no steps")
     first = learnt(STEPS, np.full((options["steps"], size), float(options["step_size"])))
     return (replace(first, support=Support("interval", lower=0.0, upper=GROWTH * options["step_size"])),)
 
