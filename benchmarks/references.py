@@ -60,7 +60,7 @@ def main(name: str, settings: dict[str, Any] = SETTINGS) -> Path | None:
     content = {
         "model": name,
         "made_by": f"python -m benchmarks.references {name}",
-        "versions": {"python": platform.python_version(), **backends.get(BACKEND).versions()},
+        "versions": {"python": platform.python_version(), **backends.versions(BACKEND)},
         "settings": settings,
         "cases": cases,
     }

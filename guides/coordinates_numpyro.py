@@ -71,4 +71,4 @@ class Coordinates(Layout):
 
     def dictionary(self, v: Array) -> dict[str, np.ndarray]:
         """Map v (size,) to NumPy values."""
-        return {name: np.asarray(value) for name, value in self.values(v).items()}
+        return {name: np.asarray(value) for name, value in jax.jit(self.values)(v).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -36,18 +37,26 @@ def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tup
         model: the model function.
         args, kwargs: what it is called with; observed arrays must be among them.
     """
-    with block():
-        nodes = trace(Middle(seed(model, jax.random.key(0)))).get_trace(*args, **kwargs)
-    plates = {name: node for name, node in nodes.items() if node["type"] == "plate"}
-    return tuple(_site(node, plates) for node in nodes.values() if node["type"] in {"sample", "param"})
+    described: list[TracedSite] = []
+
+    # Run by JAX, every operation would be compiled by itself, for seconds; compiled, only what is returned is computed.
+    def numbers() -> list[dict[str, Any]]:
+        with block():
+            nodes = trace(Middle(seed(model, jax.random.key(0)))).get_trace(*args, **kwargs)
+        plates = {name: node for name, node in nodes.items() if node["type"] == "plate"}
+        stated = [node for node in nodes.values() if node["type"] in {"sample", "param"}]
+        described.extend(_site(node, plates) for node in stated)
+        return [_numbers(node) for node in stated]
+
+    found = jax.jit(numbers)()
+    return tuple(_finished(site, **known) for site, known in zip(described, found, strict=True))
 
 
 def _site(node: dict[str, Any], plates: dict[str, Any]) -> TracedSite:
-    name, value = node["name"], node["value"]
+    """Describe a site but for its numbers: a parameter's start, and the bounds of the support."""
+    name, value, support = node["name"], node["value"], Support(_word(_constraint(node)))
     if node["type"] == "param":
-        constraint = node["kwargs"].get("constraint", constraints.real)
-        value = np.asarray(value, dtype=np.float64)
-        return TracedSite(name, "param", value.shape, value.ndim, _support(constraint), value=value)
+        return TracedSite(name, "param", jnp.shape(value), jnp.ndim(value), support)
     fn = node["fn"]
     frames = tuple(
         Plate(f.name, plates[f.name]["args"][0], f.dim) for f in sorted(node["cond_indep_stack"], key=lambda f: f.dim)
@@ -58,13 +67,25 @@ def _site(node: dict[str, Any], plates: dict[str, Any]) -> TracedSite:
         "observed" if node["is_observed"] else "latent",
         tuple(value.shape),
         fn.event_dim,
-        _support(fn.support),
+        support,
         frames,
         _cardinality(fn),
         discrete,
         hasattr(fn, "chain"),
         _family(fn),
     )
+
+
+def _numbers(node: dict[str, Any]) -> dict[str, Any]:
+    constraint = _constraint(node)
+    bounds = {side: getattr(constraint, f"{side}_bound", None) for side in ("lower", "upper")}
+    start = {"value": node["value"]} if node["type"] == "param" else {}
+    return start | {side: jnp.asarray(bound) for side, bound in bounds.items() if bound is not None}
+
+
+def _finished(site: TracedSite, value: Any = None, lower: Any = -np.inf, upper: Any = np.inf) -> TracedSite:
+    support = _support(site.support.word, _bound(lower), _bound(upper))
+    return replace(site, support=support, value=None if value is None else np.asarray(value, dtype=np.float64))
 
 
 def _family(fn: Any) -> str:
@@ -81,10 +102,18 @@ def _cardinality(fn: Any) -> int | None:
     return len(fn.enumerate_support(expand=False)) if fn.has_enumerate_support else None
 
 
-def _support(constraint: Any) -> Support:
-    while hasattr(constraint, "base_constraint"):
-        constraint = constraint.base_constraint
-    name = type(constraint).__name__.strip("_").removesuffix("Constraint")
+def _constraint(node: dict[str, Any]) -> Any:
+    found = node["fn"].support if node["type"] == "sample" else node["kwargs"].get("constraint", constraints.real)
+    while hasattr(found, "base_constraint"):
+        found = found.base_constraint
+    return found
+
+
+def _word(constraint: Any) -> str:
+    return type(constraint).__name__.strip("_").removesuffix("Constraint")
+
+
+def _support(name: str, lower: float, upper: float) -> Support:
     named = {
         "Real": "real",
         "RealVector": "real",
@@ -98,7 +127,6 @@ def _support(constraint: Any) -> Support:
     }
     if name in named:
         return Support(named[name])
-    lower, upper = (_bound(constraint, f"{side}_bound") for side in ("lower", "upper"))
     if name in {"Interval", "UnitInterval", "OpenInterval"}:
         return Support("interval", lower, upper)
     if name.startswith("Integer"):
@@ -110,8 +138,8 @@ def _support(constraint: Any) -> Support:
     return Support(name.lower())
 
 
-def _bound(constraint: Any, which: str) -> float:
-    value = np.unique(np.asarray(getattr(constraint, which, -np.inf if which[0] == "l" else np.inf)))
+def _bound(found: Any) -> float:
+    value = np.unique(np.asarray(found))
     return float(value[0]) if len(value) == 1 else float("nan")
 
 

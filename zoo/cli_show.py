@@ -164,14 +164,7 @@ def print_code(model: Model) -> None:
 
 def installed(wanted: str | None) -> str:
     """Return the backend that is asked for, else the first one that is installed."""
-    if wanted:
-        backends.get(wanted)
-        return wanted
-    for name in backends.names():
-        try:
-            backends.get(name)
-        except UserError:
-            continue
+    for name in [wanted] if wanted else backends.installed():
         return name
     raise UserError('drawing needs a backend to trace with: pip install "ppl-zoo[numpyro]" or "ppl-zoo[pyro]"')
 

@@ -45,7 +45,7 @@ class Fitted:
         self.versions = {
             "python": platform.python_version(),
             "numpy": np.__version__,
-            **backends.get(request.backend).versions(),
+            **backends.versions(request.backend),
         }
 
     def __repr__(self) -> str:

@@ -143,7 +143,7 @@ def run_request(
     run.seconds["build"] = time.perf_counter() - began
     try:
         with Progress(asked.num_steps or 0, f"{model.name} {asked.backend}", shown=progress) as bar:
-            (_nuts if asked.method == "nuts" else _svi)(run, bar)
+            _nuts(run) if asked.method == "nuts" else _svi(run, bar)
     except FitError as error:
         if out is None or run.state is None:
             raise
@@ -227,7 +227,7 @@ def latent_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:
     return guide.coordinates.vector({s.name: np.broadcast_to(starts[s.name].value, s.shape) for s in guide.latents})
 
 
-def _nuts(run: Run, bar: Progress) -> None:
+def _nuts(run: Run) -> None:
     asked = run.request
     rng = generator(asked.seed, "chains")
     places = (run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(asked.num_chains or 0))

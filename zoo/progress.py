@@ -12,7 +12,7 @@ class Progress:
     """Show how far a fit has come.
 
     Args:
-        total: number of steps.
+        total: number of steps; 0 where nothing tells how far it is.
         label: what is fitted.
         shown: whether to show anything; a bar also needs a terminal.
     """
@@ -39,7 +39,9 @@ class Progress:
                 )
                 self._bar = Bar(*columns, console=console, transient=True)
                 self._bar.start()
-                self._task = self._bar.add_task(self.label, total=self.total or None, loss="compiling …")
+                self._task = self._bar.add_task(
+                    self.label, total=self.total or None, loss="compiling …" if self.total else "sampling …"
+                )
         return self
 
     def update(self, done: int, loss: float) -> None:

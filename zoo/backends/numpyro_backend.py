@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro
 from numpyro.distributions.distribution import validation_enabled
 from numpyro.infer.inspect import get_model_relations
 
@@ -29,17 +28,11 @@ __all__ = [
     "log_joint",
     "log_joint_at",
     "precision",
-    "versions",
 ]
 
 NAME = "numpyro"
 Model = Callable[..., Any]
 Data = Mapping[str, np.ndarray]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries at work."""
-    return {"numpyro": numpyro.__version__, "jax": jax.__version__}
 
 
 @contextmanager

@@ -189,27 +189,25 @@ class Program(Learning):
         num_warmup: int,
         num_draws: int,
         seed: int,
-        progress: Callable[[int, int], None] | None = None,
     ) -> Chains:
         """Run NUTS over the continuous latents, discrete local ones summed out, params held.
 
         Args:
             starts: each chain's start in the guide's coordinates (chains, d).
         """
-        kernel = NUTS(potential_fn=partial(self.potential, self.arrays(values)))
-        sampler = MCMC(
-            kernel,
-            num_warmup=num_warmup,
-            num_samples=num_draws,
-            num_chains=len(starts),
-            chain_method="vectorized",
-            progress_bar=False,
-        )
-        points = jnp.asarray(starts, self.dtype)
-        fields = ("potential_energy", "diverging", "num_steps", "accept_prob")
-        sampler.run(jax.random.key(seed), init_params=points if len(points) > 1 else points[0], extra_fields=fields)
-        draws = self.guide.coordinates.values(sampler.get_samples(group_by_chain=True))
-        stats = sampler.get_extra_fields(group_by_chain=True)
+        held = self.arrays(values)
+        how = {"num_warmup": num_warmup, "num_samples": num_draws, "num_chains": len(starts), "progress_bar": False}
+
+        # All in one: the chains' first state would otherwise be made operation by operation, each compiled by itself.
+        @jax.jit
+        def run(key: jax.Array, points: jax.Array) -> Any:
+            sampler = MCMC(NUTS(potential_fn=partial(self.potential, held)), chain_method="vectorized", **how)
+            fields = ("potential_energy", "diverging", "num_steps", "accept_prob")
+            sampler.run(key, init_params=points if len(points) > 1 else points[0], extra_fields=fields)
+            draws = self.guide.coordinates.values(sampler.get_samples(group_by_chain=True))
+            return draws, sampler.get_extra_fields(group_by_chain=True)
+
+        draws, stats = run(jax.random.key(seed), jnp.asarray(starts, self.dtype))
         named = {"lp": -stats["potential_energy"], "diverging": stats["diverging"]}
         named |= {"n_steps": stats["num_steps"], "acceptance_rate": stats["accept_prob"]}
         return Chains(numpy(draws), numpy(named))

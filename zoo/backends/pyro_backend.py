@@ -27,17 +27,11 @@ __all__ = [
     "log_joint",
     "log_joint_at",
     "precision",
-    "versions",
 ]
 
 NAME = "pyro"
 Model = Callable[..., Any]
 Data = Mapping[str, np.ndarray]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries at work."""
-    return {"pyro-ppl": pyro.__version__, "torch": torch.__version__}
 
 
 @contextmanager

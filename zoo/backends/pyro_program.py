@@ -188,13 +188,11 @@ class Program(Learning):
         num_warmup: int,
         num_draws: int,
         seed: int,
-        progress: Callable[[int, int], None] | None = None,
     ) -> Chains:
         """Run NUTS over the continuous latents, discrete local ones summed out, params held.
 
         Args:
             starts: each chain's start in the guide's coordinates (chains, d).
-            progress: called with (chains done, chains) after each chain; they run one after the other.
         """
         held, chains = self.arrays(values), []
         for chain, start in enumerate(starts):
@@ -208,8 +206,6 @@ class Program(Learning):
             bad = torch.zeros(num_draws, dtype=torch.bool)
             bad[sampler.diagnostics()["divergences"]["chain 0"]] = True
             chains.append((self.guide.coordinates.values(v), {"lp": lp, "diverging": bad}))
-            if progress:
-                progress(chain + 1, len(starts))
         merged = [{name: torch.stack([c[part][name] for c in chains]) for name in chains[0][part]} for part in (0, 1)]
         return Chains(numpy(merged[0]), numpy(merged[1]))
 

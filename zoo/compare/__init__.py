@@ -139,7 +139,7 @@ def compare(
     axes: dict[str, list[Any]] = {
         "guide": _listed(guides) or (guides_package.names() if _has_globals(bound) else [None]),
         "local": _listed(local) or [next(iter(chosen.card.local), None)],
-        "backend": _listed(backends) or list(_installed()),
+        "backend": _listed(backends) or zoo_backends.installed(),
         "seed": list(range(seeds)) if isinstance(seeds, int) else list(seeds),
     }
     for guide in axes["guide"]:
@@ -147,7 +147,7 @@ def compare(
             raise unknown("guide", guide, guides_package.names())
     if not axes["seed"]:
         raise UserError("seeds is 0: a comparison needs at least one")
-    versions = {name: zoo_backends.get(name).versions() for name in axes["backend"]}
+    versions = {name: zoo_backends.versions(name) for name in axes["backend"]}
     found = find(bound, arrays) if reference == "auto" else reference
     if isinstance(found, str):
         raise UserError(f"reference {found!r} is neither 'auto' nor None nor a Reference")
@@ -186,15 +186,6 @@ def _has_globals(bound: Any) -> bool:
 
 def _listed(words: str | Sequence[str] | None) -> list[Any]:
     return [words] if isinstance(words, str) else list(words or ())
-
-
-def _installed() -> Iterator[str]:
-    for name in zoo_backends.names():
-        try:
-            zoo_backends.get(name)
-        except UserError:
-            continue
-        yield name
 
 
 def _finite(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Handwritten digits that scikit-learn carries: 1,797 images of 8 × 8 pixels."""
 
+from typing import Any
+
 import numpy as np
-from sklearn.datasets import load_digits
 
 # Each pixel counts the dark points of a 4 × 4 block of a scan of 32 × 32.
 FULL = 16
@@ -14,7 +15,7 @@ def counts() -> np.ndarray:
     >>> counts().shape
     (1797, 64)
     """
-    return np.asarray(load_digits().data, dtype=np.float64)
+    return np.asarray(_loaded().data, dtype=np.float64)
 
 
 def binary() -> np.ndarray:
@@ -24,4 +25,10 @@ def binary() -> np.ndarray:
 
 def classes() -> np.ndarray:
     """Return the digit that each image shows, shape (1797,), integers."""
-    return np.asarray(load_digits().target, dtype=int)
+    return np.asarray(_loaded().target, dtype=int)
+
+
+def _loaded() -> Any:
+    from sklearn.datasets import load_digits  # it takes seconds, which whoever asks for no digit should not wait
+
+    return load_digits()

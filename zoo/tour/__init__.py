@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from zoo import backends
+from zoo.backends import installed
 from zoo.errors import UserError
 from zoo.report.page import Block, Page, Tabled, write
 from zoo.report.tables import Column, Table
@@ -27,8 +29,8 @@ from zoo.tour import (
     vae,
     vqvae,
 )
-from zoo.tour.common import TITLES
-from zoo.tour.fits import Fit, installed, learn
+from zoo.tour.common import TITLES, Chapter
+from zoo.tour.fits import Fit, at_once, learn
 
 CHAPTERS = {
     "height": height,
@@ -85,9 +87,8 @@ def tour(
     began = time.monotonic()
     tasks = [task for chapter in CHAPTERS.values() for task in chapter.tasks(quick)]
     fits = learn(tasks, jobs, progress)
-    chapters = [
-        chapter.chapter([fit for fit in fits if fit.task.chapter == name]) for name, chapter in CHAPTERS.items()
-    ]
+    by_chapter = [(name, [fit for fit in fits if fit.task.chapter == name]) for name in CHAPTERS]
+    chapters = [chapter for _, chapter in sorted(at_once(_told, by_chapter, jobs))]
     page = Page(
         "A zoo of generative models",
         f"{LEAD}\n\n{QUICK}" if quick else LEAD,
@@ -98,7 +99,12 @@ def tour(
     return write(page, out / "index.html")
 
 
-def _glance(rows: list[dict[str, object]]) -> list[Block]:
+def _told(chapter: tuple[str, list[Fit]]) -> Chapter:
+    name, fits = chapter
+    return CHAPTERS[name].chapter(fits)
+
+
+def _glance(rows: list[Mapping[str, Any]]) -> list[Block]:
     columns = [
         Column("what", "", "left", head=True),
         Column("exact", "exact"),
@@ -108,7 +114,7 @@ def _glance(rows: list[dict[str, object]]) -> list[Block]:
 
 
 def _made_by(fits: list[Fit], quick: bool, seconds: float) -> dict[str, str]:
-    versions = {k: v for name in installed() for k, v in backends.get(name).versions().items()}
+    versions = {k: v for name in installed() for k, v in backends.versions(name).items()}
     failed = sum(fit.error is not None for fit in fits)
     return {
         "command": "zoo tour" + (" --quick" if quick else ""),

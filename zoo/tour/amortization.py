@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.backends import installed
 from zoo.bounds import exact_rows
 from zoo.report import images, plots, style
 from zoo.report.page import Block, Columns, Figures, Formula, Panel, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common, vae
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 if TYPE_CHECKING:
     from zoo.run import Run

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from zoo import backends
+from zoo.backends import installed
 from zoo.card import Site
 from zoo.report import plates, plots, style
 from zoo.report.page import Block, Columns, Figures, Formula, Listed, Panel, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, k_hat, number
-from zoo.tour.fits import Fit, installed
+from zoo.tour.fits import Fit
 
 GUIDES = ("delta", "mean_field", "full_rank", "low_rank", "flow", "laplace")
 QUICK_GUIDES = ("mean_field", "full_rank", "flow")

@@ -9,12 +9,13 @@ import numpy as np
 
 from guides.families import generator
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.report import densities, plots, style
 from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 if TYPE_CHECKING:
     from zoo.run import Run

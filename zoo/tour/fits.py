@@ -7,19 +7,19 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from zoo import backends, catalogue
+from zoo import catalogue
 from zoo.compare.cells import NUMBERS, measure
 from zoo.compare.reference import find
-from zoo.errors import UserError
 
 if TYPE_CHECKING:
     from zoo.run import Run
 
 Progress = Callable[[int, int, str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,6 @@ class Fit:
     found: Mapping[str, Any] = field(default_factory=dict)
 
 
-def installed() -> list[str]:
-    """Return the backends that can be imported."""
-    found = []
-    for name in ("numpyro", "pyro"):
-        try:
-            backends.get(name)
-        except UserError:
-            continue
-        found.append(name)
-    return found
-
-
 def learn(tasks: Sequence[Task], jobs: int | None = None, progress: Progress | None = None) -> list[Fit]:
     """Run every task, several at once, and return what they left, in their order.
 
@@ -114,37 +102,44 @@ def learn(tasks: Sequence[Task], jobs: int | None = None, progress: Progress | N
         jobs: at once; default: one a core.
         progress: called after each with (done, all, words); default: a bar on a terminal, else nothing.
     """
-    from joblib import Parallel, cpu_count, delayed, parallel_config
-
-    num = min(jobs or cpu_count(), len(tasks))
     left: dict[int, Fit] = {}
     order = sorted(range(len(tasks)), key=lambda i: -tasks[i].weight)
-    calls = (delayed(_numbered)(i, tasks[i], num > 1) for i in order)
     shown = _bar(len(tasks)) if progress is None else nullcontext(progress)
-    cores = parallel_config(backend="loky", inner_max_num_threads=1) if num > 1 else parallel_config()
-    with shown as tell, cores:
-        for i, fit in Parallel(n_jobs=num, return_as="generator_unordered")(calls):
-            left[i] = fit
+    with shown as tell:
+        for i, fit in at_once(run, [tasks[i] for i in order], jobs):
+            left[order[i]] = fit
             tell(len(left), len(tasks), str(fit.task))
     return [left[i] for i in range(len(tasks))]
 
 
-def _numbered(number: int, task: Task, beside_others: bool) -> tuple[int, Fit]:
-    return number, run(task, beside_others)
-
-
-def run(task: Task, beside_others: bool = False) -> Fit:
-    """Run one task; what goes wrong is its error.
+def at_once(function: Callable[[Any], T], items: Sequence[Any], jobs: int | None = None) -> Iterator[tuple[int, T]]:
+    """Call a function of each item, several at once on a core each, and yield (place, result) as they come.
 
     Args:
-        task: what is to be learnt.
-        beside_others: whether it shares the machine with others and should take one core.
+        function: of a module, so that other processes find it.
+        items: what it is called with.
+        jobs: at once, in as many processes, which are kept for the next call; 1 is this process.
     """
+    from joblib import Parallel, cpu_count, delayed, parallel_config
+
+    num = min(jobs or cpu_count(), len(items))
+    alone = parallel_config(backend="loky", inner_max_num_threads=1) if num > 1 else nullcontext()
+    with alone:
+        calls = (delayed(_placed)(i, function, item, num > 1) for i, item in enumerate(items))
+        yield from Parallel(n_jobs=num, return_as="generator_unordered")(calls)
+
+
+def _placed(place: int, function: Callable[[Any], T], item: Any, beside_others: bool) -> tuple[int, T]:
+    if beside_others:
+        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    return place, function(item)
+
+
+def run(task: Task) -> Fit:
+    """Run one task; what goes wrong is its error."""
     from zoo.inference import fit
     from zoo.inference_data import summary
 
-    if beside_others:
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     try:
         model = catalogue.model(task.model, **task.options)
         data = catalogue.load_data(model, task.data)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.report import plots, style
 from zoo.report.densities import Mixture, mixture
 from zoo.report.page import Block, Columns, Figures, Panel, Section, Tabled
 from zoo.report.tables import MINUS, Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 NAME = "gmm"
 SIZES = (1, 2, 3, 4, 5)

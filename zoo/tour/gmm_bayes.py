@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.report import style
 from zoo.report.densities import Mixture, mixture, posterior
 from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section
 from zoo.tour import common
 from zoo.tour.common import GUIDES, TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 from zoo.tour.gmm import AXES, contours
 
 NAME = "gmm_bayes"

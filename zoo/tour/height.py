@@ -10,12 +10,13 @@ import numpy as np
 from scipy.stats import norm
 
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.report import style
 from zoo.report.densities import EXACT_LOOK, Line, heights
 from zoo.report.page import Block, Columns, Figures, Panel, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour.common import TITLES, Chapter, by_backend, curves, failures, introduction, kept, references
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 NAME = "height"
 LEARNING = "The ten heights: nothing is latent, so the objective is the log-likelihood; its maximum is known."

@@ -10,13 +10,14 @@ import numpy as np
 from scipy.stats import invgamma, norm, t
 
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.report import style
 from zoo.report.densities import EXACT_LOOK, Line, heights, posterior
 from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import GUIDES, TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 NAME = "height_bayes"
 SHOWN = "full_rank"  # the guide whose predictive is drawn

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zoo import catalogue, topics
+from zoo.backends import installed
 from zoo.models.lda.data import words
 from zoo.report.page import Block, Columns, Figures, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 from zoo.tour.sentence import LEARNT_FROM, alone, in_words
 
 if TYPE_CHECKING:

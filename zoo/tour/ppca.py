@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.models.ppca import data as irises
 from zoo.models.ppca import exact
 from zoo.report import plots, style
@@ -17,7 +18,7 @@ from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section, Tabl
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 if TYPE_CHECKING:
     from zoo.run import Run

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import catalogue, topics
+from zoo.backends import installed
 from zoo.models.sentence.data import words
 from zoo.report.page import Block, Columns, Figures, Prose, Section, Tabled
 from zoo.report.tables import Column, Table, number
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 if TYPE_CHECKING:
     from zoo.run import Run

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import catalogue, pictures
+from zoo.backends import installed
 from zoo.bounds import exact_rows
 from zoo.models.vae.data import labels as digits
 from zoo.report import images, style
@@ -18,7 +19,7 @@ from zoo.report.page import Block, Columns, Figures, Panel, Prose, Section, Tabl
 from zoo.report.tables import Column, Table, number, significant
 from zoo.tour import common
 from zoo.tour.common import TITLES, Chapter
-from zoo.tour.fits import Fit, Task, installed, pick
+from zoo.tour.fits import Fit, Task, pick
 
 if TYPE_CHECKING:
     from zoo.run import Run

@@ -32,8 +32,13 @@ class Rows(CodesLayout):
         """Refuse a model that asks more of the codes than their vectors; see `CodesLayout.refuse`."""
         count = len(next(iter(data.values())))
         z = jnp.arange(count * self.positions).reshape(count, -1) % self.count
-        vectors = self.likelihood(params, params[self.codebook][z], data)
-        self.refuse(np.asarray(self._replay({**params, self.site.name: z}, data)), np.asarray(vectors))
+
+        @jax.jit
+        def both() -> tuple[Array, Array]:
+            codes = self._replay({**params, self.site.name: z}, data)
+            return codes, self.likelihood(params, params[self.codebook][z], data)
+
+        self.refuse(*map(np.asarray, both()))
 
     def phi(self, params: Arrays, data: Arrays, inner_noise: Any, bound: Any) -> Array:
         """Return what the encoder says of each row, its positions' vectors end to end (B, phi_size)."""

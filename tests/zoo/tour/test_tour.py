@@ -10,6 +10,7 @@ import pytest
 
 import zoo.tour
 from zoo import catalogue
+from zoo.backends import installed
 from zoo.errors import UserError
 from zoo.tour import (
     amortization,
@@ -123,7 +124,7 @@ _introduction = common.introduction
 
 def introduced(model: Any, data: Any) -> Any:
     """Return a chapter's introduction, drawn once for all of these tests: it knows nothing of the fits."""
-    key = model.name, *common.installed()
+    key = model.name, *installed()
     if key not in _introduced:
         _introduced[key] = _introduction(model, data)
     return _introduced[key]
@@ -144,7 +145,7 @@ def page(monkeypatch: pytest.MonkeyPatch, folder: Path, failing: Sequence[str] =
         return [Fit(t, "no <luck>") if str(t) in failing or "all" in failing else pretend(t) for t in tasks]
 
     monkeypatch.setattr(zoo.tour, "learn", learn)
-    path = zoo.tour.tour(folder)
+    path = zoo.tour.tour(folder, jobs=1)
     assert [p.name for p in folder.iterdir()] == ["index.html"]
     return path.read_text(encoding="utf-8")
 
@@ -207,7 +208,7 @@ def said(block: Any) -> list[str]:
 
 
 def test_failed_fits_are_said_and_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    here = fits.installed()[0]
+    here = installed()[0]
     html = page(monkeypatch, tmp_path, [f"height_bayes, flow, {here}", f"gmm_bayes, nuts, {here}"])
     assert f"flow in {common.TITLES[here]} failed: no &lt;luck&gt;" in html
     assert "of which 2 failed" in html
@@ -247,7 +248,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fits, "run", lambda task, _: Fit(task))
+    monkeypatch.setattr(fits, "run", lambda task: Fit(task))
     tasks = height.tasks(quick=True)
     told: list[tuple[int, int, str]] = []
     left = fits.learn(tasks, 1, lambda *words: told.append(words))
@@ -256,7 +257,7 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failing_task_says_why() -> None:
-    lost = run(Task("height", "height", {"backend": fits.installed()[0], "num_steps": 0}))
+    lost = run(Task("height", "height", {"backend": installed()[0], "num_steps": 0}))
     assert lost.error
     assert "num_steps" in lost.error
     assert pick([lost]) == []
@@ -276,7 +277,7 @@ def test_a_fit_has_what_the_page_needs(backend: str) -> None:
 
 
 def test_a_chapter_of_real_fits() -> None:
-    words = {"backend": fits.installed()[0], "num_steps": 20}
+    words = {"backend": installed()[0], "num_steps": 20}
     tasks = [Task("height_bayes", "height_bayes", words | {"guide": g}) for g in ("delta", "mean_field", "laplace")]
     left = [run(task) for task in tasks]
     assert [f.error for f in left] == [None] * 3

@@ -1,7 +1,8 @@
 """Fisher's irises, and rows of a plane in space."""
 
+from typing import Any
+
 import numpy as np
-from sklearn.datasets import load_iris
 
 from zoo.errors import unknown
 
@@ -26,7 +27,7 @@ def load(name: str = "iris") -> dict[str, np.ndarray]:
     (150, 4)
     """
     _check(name)
-    return {"x": load_iris().data}
+    return {"x": _iris().data}
 
 
 def labels(name: str = "iris") -> np.ndarray:
@@ -45,7 +46,7 @@ def labels(name: str = "iris") -> np.ndarray:
     ['setosa', 'versicolor', 'virginica']
     """
     _check(name)
-    return load_iris().target
+    return _iris().target
 
 
 def true_values(latent: int = 2, D: int = 4) -> dict[str, np.ndarray]:
@@ -75,6 +76,12 @@ def simulate(seed: int, size: int, *, latent: int = 2, D: int = 4) -> dict[str, 
     true = true_values(latent, D)
     mean = rng.standard_normal((size, latent)) @ true["weight"].T + true["loc"]
     return {"x": rng.normal(mean, true["scale"])}
+
+
+def _iris() -> Any:
+    from sklearn.datasets import load_iris  # it takes seconds, which whoever asks for no iris should not wait
+
+    return load_iris()
 
 
 def _check(name: str) -> None:
