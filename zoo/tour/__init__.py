@@ -55,8 +55,8 @@ LEAD = (
     "Carlo standard error."
 )
 QUICK = (
-    "This is the quick tour: fewer guides, steps and draws, so that its numbers are rougher than those of the whole "
-    "one, and the local treatments in one backend alone."
+    "This is the quick tour: fewer guides, starts, steps and draws, so that its numbers are rougher than those of the "
+    "whole one, and the local treatments and some other fits in one backend alone."
 )
 
 

@@ -27,7 +27,7 @@ STEPS = 1000  # a third of the model's own, to keep the tour short; only the flo
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits, the fewer on all rows, where a step takes longer."""
-    steps = {"num_steps": STEPS // 2 if quick else STEPS}
+    steps = {"num_steps": STEPS // 2, "restarts": 1} if quick else {"num_steps": STEPS}
     first = installed()[0]
     chains = {"num_warmup": 200, "num_draws": 100} if quick else {"num_warmup": 300, "num_draws": 500}
     nuts = {"method": "nuts", "backend": first, **chains}

@@ -36,7 +36,7 @@ LOST = (
 
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits: the maximum likelihood in every backend."""
-    steps, ask = {"num_steps": 400, "restarts": 2} if quick else {}, partial(learnt, steps=300 if quick else 800)
+    steps, ask = {"num_steps": 400, "restarts": 1} if quick else {}, partial(learnt, steps=300 if quick else 800)
     return [Task(NAME, NAME, {"backend": b, "local": "marginal", **steps}, ask=ask) for b in installed()]
 
 

@@ -59,7 +59,7 @@ def learnt(run: Run) -> dict[str, Any]:
     assert bound is not None
     return {
         "words": topics.top_words(found, words()),
-        "shares": run.represent().mean(0),
+        "shares": run.posterior().draw(DRAWS).mean((0, 1)),
         "coherence": topics.coherence(found, held_out),
         "perplexity": topics.completion(run, {"x": held_out}),
         "elbo": (bound.value / LEARNT_FROM, bound.error / LEARNT_FROM),
