@@ -20,7 +20,7 @@ Values = Mapping[str, Any]
 
 
 class Middle(Messenger):
-    """Put every latent at a plain point of its support: a draw would first compile its sampler, for seconds."""
+    """Put every latent at a plain point of its support, so that what is read hangs on no draw."""
 
     def process_message(self, msg: dict[str, Any]) -> None:
         """Set the value of a latent that has none."""
