@@ -146,7 +146,7 @@ class Fitted:
             "joint": asked.method == "nuts",
         }
         try:
-            return backends.get(asked.backend).Program(
+            program = backends.get(asked.backend).Program(
                 self.model.function(asked.backend),
                 self.data,
                 self.model.options,
@@ -158,6 +158,11 @@ class Fitted:
             )
         except GuideError as error:
             raise UserError(f"{self.model.name}: {error}") from None
+        needed = (*program.model_params, *program.guide.parameters) if self.params and asked.method == "svi" else ()
+        lost = next((site.name for site in needed if site.name not in self.params), None)
+        if lost:
+            raise UserError(f"this run of {self.model.name} has no {lost!r}, which its guide needs; fit it again")
+        return program
 
     @property
     def has_elbo(self) -> bool:

@@ -266,6 +266,18 @@ def damage(folder, name, text):
     (folder / name).write_bytes(text)
 
 
+def test_a_run_without_a_param_that_its_guide_needs_is_one_line(mixture, tmp_path):
+    """Such as one that an earlier version wrote."""
+    from safetensors.numpy import load_file, save_file
+
+    path = mixture.save(tmp_path / "run") / "params.safetensors"
+    params = load_file(path)
+    lost = sorted(params)[0]
+    save_file({name: values for name, values in params.items() if name != lost}, path)
+    with pytest.raises(UserError, match=f"has no '{lost}', which its guide needs; fit it again"):
+        zoo.load_run(path.parent).elbo()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
