@@ -164,8 +164,9 @@ def print_code(model: Model) -> None:
 
 def installed(wanted: str | None) -> str:
     """Return the backend that is asked for, else the first one that is installed."""
-    for name in [wanted] if wanted else backends.installed():
-        return name
+    found = [wanted] if wanted else backends.installed()
+    if found:
+        return found[0]
     raise UserError('drawing needs a backend to trace with: pip install "ppl-zoo[numpyro]" or "ppl-zoo[pyro]"')
 
 

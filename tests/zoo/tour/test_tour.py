@@ -1,5 +1,6 @@
 """The tour's page: every chapter is there, whatever became of its fits, and the page is whole."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -254,6 +255,10 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     left = fits.learn(tasks, 1, lambda *words: told.append(words))
     assert [f.task for f in left] == tasks
     assert [(done, total) for done, total, _ in told] == [(i + 1, len(tasks)) for i in range(len(tasks))]
+
+
+def test_results_of_other_processes_keep_their_places() -> None:
+    assert dict(fits.at_once(math.sqrt, [4.0, 9.0, 16.0], 2)) == {0: 2.0, 1: 3.0, 2: 4.0}
 
 
 def test_a_failing_task_says_why() -> None:
