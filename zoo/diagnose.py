@@ -84,9 +84,9 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
 def learning_verdict(run: Run) -> str:
     """Say whether learning has arrived, and how far the exact optimum is, where the model knows it."""
     words = run.status if run.status == CONVERGED else f"{run.status}: not to be trusted"
-    best = run.model.exact.fit(run.data, **run.model.options)
+    best = None if run.latents else run.model.exact.fit(run.data, **run.model.options)
     known = None if best is None else run.model.log_likelihood(run.data, best)
-    if known is None or run.latents:
+    if known is None:
         return words
     rows = np.asarray(known)
     short = (rows.sum() - float(np.sum(run.log_likelihood().value))) / len(rows)

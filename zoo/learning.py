@@ -309,7 +309,7 @@ def _why(status: str) -> str:
 
 
 def finished(objective: Rows, plan: Plan, learnt: Learnt, others: Sequence[np.ndarray], watch: Watch) -> Learnt:
-    """Finish an ELBO without noise on all rows, from where SVI ended or from one of the other places if it is higher."""
+    """Finish an ELBO without noise on all rows, from the highest of where SVI ended and of the other places."""
     exact = partial(whole, objective, plan.rows)
     places = [learnt.state.v, *others]
     start = places[_least([exact(v)[0] for v in places])]
