@@ -53,10 +53,16 @@ def around(
         "transition": np.full((K, K), max(count - len(data["x"]), 1.0) * (1 - 1 / K**2) / K**2),
     }
     middle, starts = counted(x, y, there, K), {}
+    # A feature's weights are drawn at what its variation tells, with the biases that leave its mean without a say.
+    varying = (count * variance * np.where(varies(x), x.var(0), np.inf) + precision) ** -0.5
+    beside = {
+        name: (found + precision) ** -0.5 * rng.standard_normal(found.shape) for name, found in information.items()
+    }
+    beside["weights"] = varying[:, None] * rng.standard_normal((D, K))
+    beside["bias"] -= x.mean(0) @ beside["weights"]
     for name, found in information.items():
-        spread = (found + precision) ** -0.5
         centre = middle[name] * found / (found + precision)
-        starts[name] = Start(centre + JITTER * spread * rng.standard_normal(found.shape), spread)
+        starts[name] = Start(centre + JITTER * beside[name], (found + precision) ** -0.5)
     return starts
 
 

@@ -22,8 +22,8 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
         A Start for "weights" (K,) and "topics" (K, V).
     """
     o, x = Options(**options), subsample(data["x"], rng)
-    # Square roots of shares: their Euclidean distance is Hellinger's, which frequent words do not rule alone. With every
-    # word at sd 1 rare words say as much as frequent ones. A draw decides.
+    # Square roots of shares: their Euclidean distance is Hellinger's, which frequent words do not rule alone. In units
+    # of every word's sd, rare words say as much as frequent ones. A draw decides.
     shares = np.sqrt(x / np.maximum(x.sum(1, keepdims=True), 1.0))
     labels = kmeans(shares if rng.random() < 0.5 else standardised(shares), o.K, rng)
     # Every sentence looked at stands for as many as it was drawn from.
