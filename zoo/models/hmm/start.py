@@ -1,7 +1,8 @@
 """Where learning starts: clusters of steps that look alike, each a state, and states that mostly stay."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ WINDOWS = (3, 5, 9)  # steps that are looked at together, if it is not each alon
 STAYS = (0.5, 0.95)  # between which the probability lies that a state stays
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True)
+class Cells:
     """Which steps belong to which state, and what was seen at them.
 
     Args:
@@ -132,7 +134,7 @@ def stretches(x: np.ndarray, seen: np.ndarray, window: int) -> np.ndarray:
     """
     if window == 1:
         return x
-    weight = seen.any(-1)[..., None].astype(float)
+    weight = np.asarray(seen.any(-1), dtype=float)[..., None]
 
     def around(values: np.ndarray) -> np.ndarray:
         half = window // 2
@@ -158,6 +160,6 @@ def _check(model: str, x: np.ndarray, o: Options) -> None:
     steps = int(known.any(-1).sum())
     if steps < o.K:
         raise UserError(f"{model}: K={o.K} states need at least {o.K} steps, and x has {steps}; lower K")
-    empty = np.flatnonzero(~known.any((0, 1)))
+    empty = np.flatnonzero(known.sum((0, 1)) == 0)
     if len(empty):
         raise UserError(f"{model}: column {empty[0]} (from 0) of x has nothing that was seen, NaN alone; drop it")
