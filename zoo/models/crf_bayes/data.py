@@ -1,5 +1,7 @@
 """Strings of handwritten digits: the same data sets as `crf`."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.models.crf import exact
@@ -40,3 +42,19 @@ def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1
     shapes = {"weights": (D, K), "bias": (K,), "transition": (K, K)}
     values = {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
     return {"x": x, "y": exact.draw(x, values, rng).astype(float)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: another one, since all weights have one prior; x stays.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options, np.zeros_like(shift), np.ones_like(scale)

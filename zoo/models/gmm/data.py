@@ -1,5 +1,7 @@
 """Eruptions of the geyser Old Faithful."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.datasets import read
@@ -51,3 +53,19 @@ def simulate(seed: int, size: int, *, K: int = 2, D: int = 2, floor: float = 1e-
     x = noise + np.sqrt(floor) * rng.standard_normal((size, D))
     x[:, 0] += 4.0 * z
     return {"x": x}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: the floor is one for all columns, and so is their scale.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options | {"floor": options["floor"] * float(scale[0]) ** 2}, shift, np.full_like(scale, scale[0])

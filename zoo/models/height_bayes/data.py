@@ -1,5 +1,7 @@
 """Heights in metres: the same data sets as `height`."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.models.height.data import load as load_heights
@@ -51,3 +53,22 @@ def simulate(
         sd = known_sd
         loc = rng.normal(m0, s0)
     return {"x": rng.normal(loc, sd, size)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: all its numbers with a unit follow.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    factor = float(scale[0])
+    moved = {name: options[name] and options[name] * factor for name in ("known_sd", "s0")}
+    moved |= {"m0": float(shift[0]) + options["m0"] * factor, "b0": options["b0"] * factor**2}
+    return options | moved, shift, scale

@@ -1,5 +1,7 @@
 """Batch means of a dyestuff's yield."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.datasets import read
@@ -48,3 +50,20 @@ def simulate(
     theta = rng.normal(0, prior_sd)
     z = rng.normal(0, tau, size)
     return {"x": rng.normal(theta + z, sigma)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x; its prior is around 0 in any unit.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    moved = {name: options[name] * float(scale[0]) for name in ("prior_sd", "tau", "sigma")}
+    return options | moved, np.zeros_like(shift), scale
