@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,11 @@ class Settled:
         """Whether what was still gained is below 0.01 nats per row, or below 3 errors."""
         error = float(np.sqrt(np.sum(self.error**2))) / len(self.error)
         return float(self.gain.mean()) <= max(LEAST, 3 * error)
+
+    def where(self, chosen: np.ndarray, other: Settled) -> Settled:
+        """Return these rows where they are chosen (n,), and the other's elsewhere."""
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Settled(*(np.where(chosen if a.ndim == 1 else chosen[:, None], a, b) for a, b in pairs))
 
     def __str__(self) -> str:
         if self.arrived:
@@ -120,11 +125,10 @@ def _round(
     """Take one round from φ; return the better of old and new φ of each row, the gain (n,) and its error (n,)."""
     rows = {name: np.asarray(x)[which] for name, x in data.items()}
     moved = program.fit_rows(params, rows, phi, rates, seed, pairs)
-    rng, shape = generator(seed, "judge"), program.noise_shape(len(phi))
-    size = program.guide.noise_size
-    # In pairs, e and −e: what is odd in the noise cancels.
-    halves = rng.standard_normal((JUDGES // 2, size)), rng.standard_normal((JUDGES // 2, *shape))
-    noise = [np.concatenate([half, -half]) for half in halves]
+    rng, (inner, count, size) = generator(seed, f"judge {len(rates)}"), program.noise_shape(len(phi))
+    own = balanced(rng, JUDGES, count, size, whiten=not program.guide.rows.discrete)
+    local = np.concatenate([own[:, None], rng.standard_normal((JUDGES, inner - 1, count, size))], 1)
+    noise = rng.standard_normal((JUDGES, program.guide.noise_size)), local
     before, after = (program.evaluate(params, *noise, rows, p).bounds.astype(np.float64) for p in (phi, moved))
     with np.errstate(invalid="ignore"):
         each = after - before
@@ -136,6 +140,18 @@ def _round(
     gain[worthless & good], gain[~good] = np.inf, -np.inf
     kept = gain > 0
     return np.where(kept[:, None], moved, phi), np.where(kept, gain, 0.0), np.where(kept, error, 0.0)
+
+
+def balanced(rng: np.random.Generator, count: int, rows: int, size: int, *, whiten: bool = True) -> np.ndarray:
+    """Return standard normals and their negatives (count, rows, size), of covariance I if there are enough.
+
+    A choice by them is exact if the ELBO is that of a Gaussian on a quadratic log density.
+    """
+    half = rng.standard_normal((count // 2, rows, size))
+    if whiten and len(half) > size > 0:
+        tril = np.linalg.cholesky(np.einsum("mbi,mbj->bij", half, half) / len(half))
+        half = np.asarray(np.linalg.solve(tril, half.transpose(1, 2, 0)).transpose(2, 0, 1), np.float64)
+    return np.concatenate([half, -half])
 
 
 def fit_phi(run: Fitted, data: Data, start: np.ndarray, seed: int = 0) -> np.ndarray:
