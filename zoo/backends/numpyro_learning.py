@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,11 +16,12 @@ from guides.local_layout import PHI
 from guides.optim import adam, rows_numpyro
 from guides.rows_numpyro import choices
 from guides.trace_numpyro import log_densities
-from zoo.backends.numpyro_bound import Arrays, Bound, scoped
+from zoo.backends.numpyro_bound import Arrays, scoped
+from zoo.backends.numpyro_climb import Climbing
 from zoo.backends.state import State, Values
 
 
-class Learning(Bound):
+class Learning(Climbing):
     """What learns. Arguments: those of `Bound`."""
 
     def _loss(self, v: jax.Array, phi: jax.Array | None, key: jax.Array, batch: Arrays) -> jax.Array:
@@ -107,49 +107,6 @@ class Learning(Bound):
         (v, mean, square, count, table, _), losses = self._compiled[shape](key, self.data, carry, inputs)
         reached = State(np.asarray(v), np.asarray(mean), np.asarray(square), int(count), table)
         return reached, np.asarray(losses), compiling
-
-    @scoped
-    def fit_rows(
-        self,
-        values: Values,
-        data: Mapping[str, np.ndarray],
-        lines: np.ndarray,
-        rates: np.ndarray,
-        seed: int,
-    ) -> np.ndarray:
-        """Climb each row's own ELBO over its φ, everything else held.
-
-        Args:
-            values: every param.
-            data: the rows, arrays by name.
-            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
-            rates: learning rate of each step (T,).
-            seed: of the draws.
-
-        Returns:
-            The lines after the steps.
-        """
-
-        def climb(held: Arrays, rows: Arrays, key: jax.Array, lines: jax.Array, rates: jax.Array) -> jax.Array:
-            def step(carry: jax.Array, inputs: Any) -> tuple[jax.Array, None]:
-                rate, i = inputs
-                draw = jax.random.fold_in(key, i)
-                gradient = jax.grad(lambda phi: -self._row_bound(held, rows, phi, draw).sum())(rows_numpyro.phi(carry))
-                return rows_numpyro.step(carry, gradient, rate), None
-
-            return jax.lax.scan(step, lines, (rates, jnp.arange(len(rates))))[0]
-
-        given = (self.arrays(values), self.arrays(data), jax.random.key(seed))
-        moved = self.jit("fit_rows", climb)(*given, jnp.asarray(lines, self.dtype), jnp.asarray(rates, self.dtype))
-        return np.asarray(moved)
-
-    def _row_bound(self, held: Arrays, data: Arrays, phi: jax.Array, key: jax.Array) -> jax.Array:
-        guide, kwargs = self.guide, {**data, **self.options}
-        inside = jax.random.split(key)
-        shape = (1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
-        drawn, _ = guide.draw(held, jax.random.normal(inside[0], (guide.noise_size,), self.dtype))
-        noise = jax.random.normal(inside[1], shape, self.dtype)
-        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
 
     @scoped
     def objective(self, v: np.ndarray, rows: np.ndarray | None, seed: int) -> tuple[float, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from guides.local_layout import PHI
 from guides.optim import adam, rows_pyro
 from guides.rows_pyro import choices
 from guides.trace_pyro import Hold, log_densities
-from zoo.backends.pyro_bound import Arrays, Bound, reseed, scoped
+from zoo.backends.pyro_bound import Arrays, reseed, scoped
+from zoo.backends.pyro_climb import Climbing
 from zoo.backends.state import State, Values
 
 # One kernel, in place, where the same arithmetic as written in guides.optim.adam takes eleven.
@@ -31,7 +32,7 @@ ADAM: dict[str, Any] = {
 }
 
 
-class Learning(Bound):
+class Learning(Climbing):
     """What learns. Arguments: those of `Bound`."""
 
     def _loss(self, parts: Sequence[torch.Tensor], phi: torch.Tensor | None, batch: Arrays) -> torch.Tensor:
@@ -132,41 +133,6 @@ class Learning(Bound):
                 table = rows_pyro.scatter(table, at, lines)
             count += 1
         return State(v.cpu().numpy(), mean.cpu().numpy(), square.cpu().numpy(), count, table), losses, 0.0
-
-    @scoped
-    def fit_rows(
-        self,
-        values: Values,
-        data: Mapping[str, np.ndarray],
-        lines: np.ndarray,
-        rates: np.ndarray,
-        seed: int,
-    ) -> np.ndarray:
-        """Climb each row's own ELBO over its φ, everything else held.
-
-        Args:
-            values: every param.
-            data: the rows, arrays by name.
-            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
-            rates: learning rate of each step (T,).
-            seed: of the draws.
-
-        Returns:
-            The lines after the steps.
-        """
-        held, rows, at = self.arrays(values), self.arrays(data), self.tensor(lines)
-        for i, rate in enumerate(rates):
-            reseed(self.device, seed, i)
-            phi = rows_pyro.phi(at).detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(-self._row_bound(held, rows, phi).sum(), phi)
-            at = rows_pyro.step(at, gradient, float(rate))
-        return at.cpu().numpy()
-
-    def _row_bound(self, held: Arrays, data: Arrays, phi: torch.Tensor) -> torch.Tensor:
-        guide, kwargs = self.guide, {**data, **self.options}
-        drawn, _ = guide.draw(held, torch.randn(guide.noise_size))
-        noise = torch.randn(1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
-        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
 
     @scoped
     def objective(self, v: np.ndarray, rows: np.ndarray | None, seed: int) -> tuple[float, np.ndarray]:
