@@ -58,12 +58,21 @@ def _simplex(_: Support, u: Tensor) -> Mapped:
 
 
 def _ordered(_: Support, u: Tensor) -> Mapped:
-    steps = torch.cat([u[..., :1], torch.exp(u[..., 1:])], -1)
-    return torch.cumsum(steps, -1), lambda: u[..., 1:].sum(-1)
+    steps = _apart(u[..., :1], torch.exp(u[..., 1:]))
+    return torch.cumsum(torch.cat([u[..., :1], steps], -1), -1), lambda: u[..., 1:].sum(-1)
 
 
 def _positive_ordered(_: Support, u: Tensor) -> Mapped:
-    return torch.cumsum(torch.exp(u), -1), lambda: u.sum(-1)
+    first = torch.exp(u[..., :1])
+    steps = _apart(first, torch.exp(u[..., 1:]))
+    return torch.cumsum(torch.cat([first, steps], -1), -1), lambda: u.sum(-1)
+
+
+def _apart(first: Tensor, steps: Tensor) -> Tensor:
+    """Return steps that rounding leaves steps: a model may take the log of one, which must not be that of 0."""
+    furthest = torch.abs(first) + steps.sum(-1, keepdim=True)
+    least = 4 * torch.finfo(steps.dtype).eps * furthest + 4 * torch.finfo(steps.dtype).tiny
+    return torch.maximum(steps, least.detach())
 
 
 def _corr_cholesky(_: Support, u: Tensor) -> Mapped:
