@@ -52,8 +52,9 @@ def _simplex(_: Support, u: Array) -> Mapped:
     log_taken, log_left = jax.nn.log_sigmoid(sticks), jax.nn.log_sigmoid(-sticks)
     before = jnp.cumsum(log_left, -1) - log_left
     log_value = jnp.concatenate([log_taken + before, log_left.sum(-1, keepdims=True)], -1)
-    # No share is 0, where a Dirichlet's density may be infinite.
-    least = float(np.log(2 * jnp.finfo(u.dtype).tiny))
+    # No share is 0, where a Dirichlet's density may be infinite, nor so near to it that the density's slope, which is
+    # some rows' weight over the share, passes the largest number: 1e7 times 1 / share does not.
+    least = 0.8 * float(np.log(jnp.finfo(u.dtype).tiny))
     return jnp.exp(jnp.maximum(log_value, least)), lambda: (log_taken + log_left + before).sum(-1)
 
 

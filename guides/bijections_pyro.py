@@ -52,8 +52,9 @@ def _simplex(_: Support, u: Tensor) -> Mapped:
     log_taken, log_left = logsigmoid(sticks), logsigmoid(-sticks)
     before = torch.cumsum(log_left, -1) - log_left
     log_value = torch.cat([log_taken + before, log_left.sum(-1, keepdim=True)], -1)
-    # No share is 0, where a Dirichlet's density may be infinite.
-    least = float(np.log(2 * torch.finfo(u.dtype).tiny))
+    # No share is 0, where a Dirichlet's density may be infinite, nor so near to it that the density's slope, which is
+    # some rows' weight over the share, passes the largest number: 1e7 times 1 / share does not.
+    least = 0.8 * float(np.log(torch.finfo(u.dtype).tiny))
     return torch.exp(torch.clamp(log_value, min=least)), lambda: (log_taken + log_left + before).sum(-1)
 
 

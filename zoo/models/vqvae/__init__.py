@@ -146,5 +146,5 @@ CARD = Card(
     dims=dims,
     local=("nearest",),
     encoder={"x": "row"},
-    learning=Learning(num_steps=2000, learning_rate=2e-3, batch_size=128),
+    learning=Learning(num_steps=2000, learning_rate=1e-2, batch_size=128),
 )
