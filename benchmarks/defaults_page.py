@@ -201,6 +201,7 @@ def table(heads: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[
     |  1 | a    |
     | 10 | b    |
     """
+    cells = [[words.replace("|", r"\|") for words in each] for each in cells]
     widths = [max(map(_width, column)) for column in zip(heads, *cells, strict=True)]
     pad: list[Callable[[str, int], str]] = [_right if i in right else _left for i in range(len(heads))]
     lines = [

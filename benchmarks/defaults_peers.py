@@ -23,8 +23,8 @@ class Peer:
     Args:
         name: what the table calls it.
         package: that it needs.
-        fit: (bound model, data) to the params of ours that it found, or to a log density by row (n,); None if it does not
-            serve them.
+        fit: (bound model, data) to the params of ours that it found, or to a log density by row (n,); to None if it
+            does not serve them.
         serves: whether it fits the model with these options and data.
     """
 
