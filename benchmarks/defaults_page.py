@@ -12,15 +12,20 @@ from benchmarks.defaults_cases import MANY, SOME, cases
 from zoo import backends
 
 Row = Mapping[str, Any]
-SHORT, BELOW = 0.01, 0.05  # nats per row: below the truth, and below ten times the steps
+SHORT, BELOW = (
+    0.01,
+    0.05,
+)  # nats per row: below the truth, and below ten times the steps; with priors the first for both
 LONGER = 10
+LIKELIHOODS = ("log likelihood", "lower bound of it")  # what is compared of a model without priors
 NOTHING = "—"
 ABOUT = """Rows are drawn from each model at known parameters and fitted with no option but those that the data cannot
-say. All numbers are nats per row, of the training rows; larger is better, and "short by" is the truth less what was
-learnt. The program's docstring says what is compared. A fit is short if that is more than 0.01 and more than two
-standard errors (which come from judging 1,000 rows of more, and from draws). Peers are classic libraries on the same
-rows: their "short by" is by the same ruler, at their point estimates. Seconds are those of the fit with its
-compilation, on a machine that may have been busy."""
+say. All numbers are nats per row, of the training rows; larger is better. "Short by" is the truth less what was learnt;
+the program's docstring says what is compared. "Below 10 × steps" is the ELBO of a fit of ten times the steps (the log
+likelihood where nothing is drawn) less that of the fit. Bold is short: more than 0.01 below the truth, more than 0.05
+below ten times the steps, or more than 0.01 for a model with priors, and more than two standard errors, which come from
+judging 1,000 rows of more and from draws. Peers are classic libraries on the same rows, by the same ruler, at their
+point estimates. Seconds are those of the fit with its compilation, on a machine that may have been busy."""
 
 
 def key(row: Row) -> tuple[Any, ...]:
@@ -28,14 +33,28 @@ def key(row: Row) -> tuple[Any, ...]:
     return (*(row[name] for name in ("model", "case", "rows", "arm", "seed")), bool(row.get("long")))
 
 
-def short(row: Row) -> bool:
-    """Whether a fit is below the truth by more than 0.01 nats per row and two standard errors, or has no number.
+def short(row: Row, longer: Row | None = None) -> bool:
+    """Whether a fit is below the truth, or below one of ten times its steps, or has no number.
 
     >>> short({"short": 0.02, "error": 0.001}), short({"short": 0.02, "error": 0.015}), short({"short": -0.3})
     (True, False, False)
+    >>> short({"short": -0.3, "elbo": -2.0}, {"elbo": -1.97})
+    True
     """
+    return behind(row) or (longer is not None and cut_off(row, longer))
+
+
+def behind(row: Row) -> bool:
+    """Whether a fit is below the truth by more than 0.01 nats per row and two standard errors, or has no number."""
     apart = row.get("short")
     return apart is None or not apart <= max(SHORT, 2 * row.get("error", 0.0))
+
+
+def cut_off(row: Row, longer: Row) -> bool:
+    """Whether a fit is below one of ten times its steps by more than 0.05, or 0.01 with priors, and two errors."""
+    apart = below(row, longer)
+    most = BELOW if row.get("compared") in LIKELIHOODS else SHORT
+    return apart is not None and not apart[0] <= max(most, 2 * apart[1])
 
 
 def below(row: Row, longer: Row) -> tuple[float, float] | None:
@@ -52,8 +71,9 @@ def line(row: Row) -> str:
     arm = f"{row['arm']}, {LONGER} times the steps" if row.get("long") else row["arm"]
     took = NOTHING if row["seconds"] is None else f"{row['seconds']:.1f} s"
     where = f"{row['model']:20} {row['case'][:44]:44} {row['rows']:6d}  {arm:26}"
-    mark = "  SHORT" if short(row) and not row.get("long") else ""
-    return f"{where} short by {number(row.get('short')):>8}  {took:>8}  {row['status']}{mark}"
+    mark = "  SHORT" if behind(row) and not row.get("long") else ""
+    said = f"ELBO {number(row.get('elbo'))}" if row.get("long") else f"short by {number(row.get('short')):>8}"
+    return f"{where} {said}  {took:>8}  {row['status']}{mark}"
 
 
 def number(value: float | None) -> str:
@@ -78,7 +98,8 @@ def text(found: Row) -> str:
     """Return the whole page."""
     rows = found["rows"]
     ours = [r for r in rows if r["arm"] in backends.names() and not r.get("long")]
-    bad = [r for r in ours if short(r)]
+    longer = {_place(r): r for r in rows if r.get("long")}
+    bad = [r for r in ours if short(r, longer.get(_place(r)))]
     reasons = {(c.model, c.name): c.reason for c in cases()}
     lost = sum(not reasons.get((r["model"], r["case"])) for r in bad)
     parts = [
@@ -88,74 +109,53 @@ def text(found: Row) -> str:
         ABOUT,
         f"{len(ours) - len(bad)} of {len(ours)} fits are not short; of the {len(bad)} others {lost} have no reason "
         "beside them.",
-        "## Against the truth",
-        against_truth(rows, ours, reasons),
-        against_longer(rows, ours),
+        "## Against the truth, and against ten times the steps",
+        against(rows, ours, longer, reasons),
         against_evidence(ours),
         by_time(ours),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
-def against_truth(rows: Sequence[Row], ours: Sequence[Row], reasons: Mapping[tuple[str, str], str]) -> str:
+def against(
+    rows: Sequence[Row],
+    ours: Sequence[Row],
+    longer: Mapping[tuple[Any, ...], Row],
+    reasons: Mapping[tuple[str, str], str],
+) -> str:
     """Return the first table: a line per fit of ours, with the peers of its case and rows."""
     peers: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["arm"] not in backends.names():
             peers.setdefault(_place(row), []).append(row)
-    heads = ["model", "case", "rows", "backend", "compared", "at the truth", "learnt", "short by", "error", "status"]
-    heads += ["seconds", "peers: short by, seconds", "reason"]
+    heads = ["model", "case", "rows", "backend", "compared", "at the truth", "learnt", "short by", "error"]
+    heads += [f"below {LONGER} × steps", "error", "status", "seconds", "peers: short by, seconds", "reason"]
     cells = []
     for row in ours:
-        beside = "; ".join(f"{p['arm']} {number(p.get('short'))}, {_seconds(p)}" for p in peers.get(_place(row), []))
-        apart = number(row.get("short"))
-        why = reasons.get((row["model"], row["case"])) if short(row) else ""
+        other = longer.get(_place(row))
+        beside = [f"{p['arm']} {number(p.get('short'))}, {_seconds(p)}" for p in peers.get(_place(row), [])]
+        why = reasons.get((row["model"], row["case"])) or "no reason is known"
         cells.append(
             [
-                row["model"],
-                row["case"],
-                f"{row['rows']}",
-                row["arm"],
-                row.get("compared", NOTHING),
-                number(row.get("truth")),
-                number(row.get("learnt")),
-                f"**{apart}**" if short(row) else apart,
+                *(row["model"], row["case"], f"{row['rows']}", row["arm"], row.get("compared", NOTHING)),
+                *(number(row.get("truth")), number(row.get("learnt")), _bold(row.get("short"), behind(row))),
                 number(row["error"]) if row.get("error") else "",
-                row["status"],
-                _seconds(row),
-                beside,
-                why or ("no reason is known" if short(row) else ""),
+                *_below(row, other),
+                *(row["status"], _seconds(row), "; ".join(beside), why if short(row, other) else ""),
             ]
         )
-    return table(heads, cells, right=(2, 5, 6, 7, 8, 10))
+    return table(heads, cells, right=(2, 5, 6, 7, 8, 9, 10, 12))
 
 
-def against_longer(rows: Sequence[Row], ours: Sequence[Row]) -> str:
-    """Return the table of fits held against ten times their steps; empty if there are none."""
-    longer = {(*_place(r), r["arm"]): r for r in rows if r.get("long")}
-    cells = []
-    for row in ours:
-        other = longer.get((*_place(row), row["arm"]))
-        apart = other and below(row, other)
-        if other is None:
-            continue
-        if not apart:
-            cells.append([row["model"], row["case"], f"{row['rows']}", row["arm"], *[NOTHING] * 4, other["status"], ""])
-            continue
-        bad = apart[0] > max(BELOW, 2 * apart[1])
-        values = [row.get("elbo", row.get("learnt")), other.get("elbo", other.get("learnt")), *apart]
-        words = [number(v) for v in values]
-        words[2] = f"**{words[2]}**" if bad else words[2]
-        took = f"{_seconds(row)}, {_seconds(other)}"
-        cells.append([row["model"], row["case"], f"{row['rows']}", row["arm"], *words, row["status"], took])
-    if not cells:
-        return ""
-    said = (
-        f"## Against {LONGER} times the steps\n\nThe ELBO per row, or the log likelihood at the learnt parameters "
-        f"where there is no guide; more than {BELOW} below, and than two standard errors, is bold."
-    )
-    heads = ["model", "case", "rows", "backend", "default", f"{LONGER} times the steps", "below by", "error"]
-    return f"{said}\n\n{table([*heads, 'status', 'seconds'], cells, right=(2, 4, 5, 6, 7))}"
+def _below(row: Row, longer: Row | None) -> tuple[str, str]:
+    apart = longer and below(row, longer)
+    if not longer or not apart:
+        return longer["status"] if longer and "status" in row and row.get("steps") else "", ""
+    return _bold(apart[0], cut_off(row, longer)), number(apart[1]) if apart[1] else ""
+
+
+def _bold(value: float | None, bold: bool) -> str:
+    return f"**{number(value)}**" if bold else number(value)
 
 
 def against_evidence(ours: Sequence[Row]) -> str:
