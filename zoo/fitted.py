@@ -18,6 +18,7 @@ from zoo.card import Site
 from zoo.catalogue import Data, Model
 from zoo.errors import UserError
 from zoo.labels import relabel
+from zoo.learning import Phase
 from zoo.request import NO_GLOBALS, Request
 
 
@@ -41,6 +42,7 @@ class Fitted:
         self.state: State | None = None
         self.chains: Chains | None = None
         self.seconds: dict[str, float] = {}
+        self.phases: tuple[Phase, ...] = ()
         self.status = "complete"
         self.versions = {
             "python": platform.python_version(),
