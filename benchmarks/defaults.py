@@ -17,11 +17,12 @@ What is compared, in nats per row, on the training rows (1,000 of them drawn at 
 - log predictive: of a model with priors, log E_q p(row | latents), beside log p(row | true latents). It is about as
   high as the best parameters' likelihood, and says whether the right mode was found, but little of q.
 - bound at the mean topics: lda's, whose likelihood takes too long: the classic bound of each document.
-- ELBO, evidence: of a model in which nothing is learnt but the guide, the exact evidence in the truth's place.
+- ELBO, its optimum: of a model in which nothing is learnt but the guide, the exact evidence less what the guide's
+  family lacks of it at best, in closed form.
 
-Each fit is also held against one of ten times its steps, in the first backend asked for, at 1,000 rows or fewer: by the
-ELBO, or by the likelihood at the parameters where nothing is drawn. Of a model with priors that is what says whether q
-was learnt; the exact evidence stands beside it where it is known.
+Each fit is also held against one of ten times its steps with a finish, in the first backend asked for, at 1,000 rows
+or fewer: by the ELBO, or by the likelihood at the parameters where nothing is drawn. Of a model with priors that is
+what says whether q was learnt; the exact evidence stands beside it where it is known.
 
 A fit is short if it is below the truth by more than 0.01 nats per row, or below ten times its steps by more than 0.05
 (0.01 with priors), and by more than two standard errors of the difference. Cells that were measured stay in the result

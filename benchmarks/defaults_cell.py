@@ -34,7 +34,7 @@ DENSITY, BOUND, PREDICTIVE, SCORE, ELBO = (
     "lower bound of it",
     "log predictive",
     "bound at the mean topics",
-    "ELBO, evidence",
+    "ELBO, its optimum",
 )
 
 
@@ -48,7 +48,7 @@ def cell(
         rows: how many rows to draw.
         arm: a backend, or the name of a peer.
         seed: of the data; every fit has its library's default or 0.
-        num_steps: of our fit; the default's if None.
+        num_steps: of our fit, with a finish; the default's if None.
         truth: whether to judge against the truth; a run of more steps is held against our own alone.
 
     Returns:
@@ -61,9 +61,14 @@ def cell(
     if peer is None:
         backends.get(arm)
         began = time.perf_counter()
-        run = zoo.fit(case.fitted(), data=data, backend=arm, num_steps=num_steps, num_draws=DRAWS)
+        how = {} if num_steps is None else {"num_steps": num_steps, "finish": True}
+        run = zoo.fit(case.fitted(), data=data, backend=arm, num_draws=DRAWS, **how)
         found |= {"seconds": time.perf_counter() - began, "parts": dict(run.seconds)}
-        found |= {"status": run.status, "steps": len(run.losses), **bounds(run, rows)}
+        found |= {
+            "status": run.status,
+            "steps": sum(p.steps for p in run.phases if p.name == "svi"),
+            **bounds(run, rows),
+        }
         return found | (judged(case, run, true, seed) if truth else {})
     began = time.perf_counter()
     given = peer.fit(model, data)
@@ -105,7 +110,8 @@ def judged(case: Case, run: Run, true: Values, seed: int) -> dict[str, Any]:
         bound, known = run.elbo(num_draws=_draws(count)), run.evidence()
         assert bound is not None
         assert known is not None
-        value, best = bound.value / count, float(known.value) / count
+        value = bound.value / count
+        best = float(known.value) / count - (case.gap(model, run.data) if case.gap else 0.0)
         return {"compared": ELBO, "truth": best, "learnt": value, "short": best - value, "error": bound.error / count}
     means = {s.name: run.relabelled[s.name].mean((0, 1)) for s in run.latents}
     values = {**run.model_params, **means}
