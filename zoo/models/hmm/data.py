@@ -57,6 +57,12 @@ def parameters(**options: Any) -> dict[str, np.ndarray]:
     return found | {"probs": 0.5 * likely + 0.5 / o.V}
 
 
+def truth(seed: int, **options: Any) -> dict[str, np.ndarray]:
+    """Return the true parameters of series, those of `parameters` for every seed; a Gaussian's sd less the floor."""
+    found = parameters(**options)
+    return found | ({"scale": found["scale"] - Options(**options).floor} if "scale" in found else {})
+
+
 def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     """Draw series of half of T to T steps at `parameters`.
 

@@ -61,6 +61,11 @@ def true_values(latent: int = 2, D: int = 4) -> dict[str, np.ndarray]:
     return {"weight": weight, "loc": np.arange(float(D)), "scale": np.asarray(TRUE_SCALE)}
 
 
+def truth(seed: int, **options: int) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, those of `true_values` for every seed."""
+    return true_values(**options)
+
+
 def simulate(seed: int, size: int, *, latent: int = 2, D: int = 4) -> dict[str, np.ndarray]:
     """Draw codes, then rows, at `true_values`.
 

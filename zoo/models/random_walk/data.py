@@ -37,6 +37,11 @@ def load(name: str = "nile") -> dict[str, np.ndarray]:
     return {"x": ((flow - flow.mean()) / FLOW_UNIT).reshape(-1, DECADE)}
 
 
+def truth(seed: int, **options: float) -> dict[str, np.ndarray]:
+    """Return nothing: the model has neither parameters nor global latents."""
+    return {}
+
+
 def simulate(
     seed: int, size: int, *, T: int = 10, step_sd: float = 1.0, noise_sd: float = 1.0
 ) -> dict[str, np.ndarray]:
