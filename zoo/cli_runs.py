@@ -57,7 +57,8 @@ def facts(run: Run) -> dict[str, str]:
 def steps(run: Run) -> str:
     """Return what learning consisted of, in words."""
     words = {"svi": "steps", "finish": "iterations of the finish"}
-    return ", ".join(f"{p.steps:,} {words[p.name]}" for p in run.phases) or f"{len(run.losses):,} steps"
+    taken = (f"{p.steps:,} {words[p.name]}" if p.name in words else p.ended for p in run.phases)
+    return ", ".join(taken) or f"{len(run.losses):,} steps"
 
 
 def bounds(run: Run) -> dict[str, str]:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from guides.families import generator
-from guides.guide import GUIDE_PARAMS
+from guides.families import family, generator
+from guides.guide import GUIDE_PARAMS, PREFIX
+from guides.local_layout import PHI
+from guides.sites import TracedSite
 from guides.start import Start
 from zoo import backends
 from zoo.backends.state import State, Values
 from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
 from zoo.errors import FitError, UserError, unknown
-from zoo.learning import Learnt, NotFiniteError, Plan, learn
+from zoo.learning import Learnt, NotFiniteError, Phase, Plan, learn, never_below
 from zoo.progress import Progress
 from zoo.request import Request
+from zoo.rows import settle
 from zoo.run import Run
 from zoo.schedule import AUTO, epochs
 
@@ -160,9 +164,10 @@ def run_request(
 
 def _svi(run: Run, bar: Progress) -> None:
     asked, program, rows = run.request, run.program, len(next(iter(run.data.values())))
-    # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew.
-    idle = not (program.coordinates.size or program.guide.table)
     auto = asked.num_steps == AUTO
+    # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew. Nor is there
+    # anything for SVI if the rows' φ alone are to be learnt, and climb to their end afterwards.
+    idle = not (program.coordinates.size or (program.guide.table and not (auto and asked.finish)))
     steps = run.model.card.learning.num_steps if auto else int(asked.num_steps or 0)
     plan = Plan(
         num_steps=0 if idle else steps,
@@ -173,16 +178,63 @@ def _svi(run: Run, bar: Progress) -> None:
         rows=rows,
         seed=asked.seed,
     )
-    places = [run.starts]
-    places += [run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(1, asked.restarts or 1)]
+    poorer = _poorer(run, bar) if auto and run.latents else None
     try:
-        learnt = learn(program, plan, [starting_point(run, place) for place in places], bar.update)
+        if poorer is None:
+            places = [run.starts]
+            count = asked.restarts or 1
+            places += [run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(1, count)]
+            learnt = learn(program, plan, [starting_point(run, place) for place in places], bar.update)
+        else:
+            learnt = never_below(program, plan, raised_point(run, poorer), bar.update)
     except NotFiniteError as error:
         _keep(run, error.learnt)
         raise _not_finite(run, error) from None
+    if program.guide.table and plan.finish:
+        learnt = _settled(run, plan, learnt)
     _keep(run, learnt)
     if run.latents and asked.guide == "laplace":
         run.params["globals.scale_tril"] = inverse_curvature(program.hessian(run.params))
+
+
+def _poorer(run: Run, bar: Progress) -> Run | None:
+    """Fit the poorer family that the guide's contains, where it contains one."""
+    name = family(run.guide).contains
+    if name is None:
+        return None
+    asked = replace(run.request, guide=name, guide_options={})
+    poorer = Run(run.model, run.data, asked, run.starts, run.frozen)
+    _svi(poorer, bar)
+    run.seconds["poorer"] = sum(poorer.seconds.values())
+    return poorer
+
+
+def raised_point(run: Run, poorer: Run) -> np.ndarray:
+    """Return v at which the guide is the member of the poorer family that was fitted, and all else as it was there."""
+    member = {p.name.removeprefix(PREFIX): poorer.params[p.name] for p in poorer.program.guide.parameters if _own(p)}
+    rng = generator(run.seed, "raised")
+    richer = family(run.guide)
+    assert richer.raised
+    raised = richer.raised(member, rng, **run.request.guide_options)
+    values = {p.name: p.value for p in run.program.guide.parameters} | poorer.params
+    values |= {PREFIX + name: value for name, value in raised.items()}
+    return run.program.coordinates.vector(values)
+
+
+def _own(parameter: TracedSite) -> bool:
+    return parameter.name.startswith(PREFIX)
+
+
+def _settled(run: Run, plan: Plan, learnt: Learnt) -> Learnt:
+    """Let every row's φ climb to its end, all else held."""
+    began = time.perf_counter()
+    values = run.program.values(learnt.state)
+    found = settle(run.program, values, run.data, values[PHI], run.seed)
+    status = learnt.status if found.arrived else f"not converged: {found}"
+    state = replace(learnt.state, table=State.at(learnt.state.v, found.phi).table)
+    phases = (*learnt.phases, Phase("rows", 0, str(found)))
+    seconds = learnt.seconds | {"rows": time.perf_counter() - began}
+    return replace(learnt, state=state, status=status, phases=phases, seconds=seconds)
 
 
 def _keep(run: Run, learnt: Learnt) -> None:

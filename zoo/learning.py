@@ -168,6 +168,18 @@ def learn(program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch) 
     return replace(learnt, seconds=seconds)
 
 
+def never_below(program: Any, plan: Plan, start: np.ndarray, watch: Watch) -> Learnt:
+    """Learn from a start that is good already, such as a poorer family's end, and go back to it if that is higher."""
+    learnt = learn(program, plan, [start], watch)
+    if learnt.state.table is not None:
+        return learnt
+    gain, error = judged(program, plan, start, learnt.state.v)
+    if gain >= -ERRORS * error:
+        return learnt
+    status = "not converged: learning ended below its start, which is kept"
+    return replace(learnt, state=replace(learnt.state, v=start), status=status)
+
+
 def noiseless(program: Any, v: np.ndarray, plan: Plan) -> Rows | None:
     """Return −ELBO and its gradient as a function of v and of rows, if it is the same for any draws; else None."""
     guide = program.guide

@@ -77,13 +77,9 @@ def simulate(
         {"x": heights in metres, shape (size,)}.
     """
     rng = np.random.default_rng(seed)
-    if known_sd is None:
-        sd = float(np.sqrt(b0 / rng.gamma(a0)))
-        loc = rng.normal(m0, sd / np.sqrt(kappa0))
-    else:
-        sd = known_sd
-        loc = rng.normal(m0, s0)
-    return {"x": rng.normal(loc, sd, size)}
+    true = _drawn(rng, m0, kappa0, a0, b0, known_sd, s0)
+    sd = np.sqrt(true["variance"]) if known_sd is None else known_sd
+    return {"x": rng.normal(true["loc"], sd, size)}
 
 
 def in_other_units(
@@ -103,7 +99,3 @@ def in_other_units(
     moved = {name: options[name] and options[name] * factor for name in ("known_sd", "s0")}
     moved |= {"m0": float(shift[0]) + options["m0"] * factor, "b0": options["b0"] * factor**2}
     return options | moved, shift, scale
-
-    true = _drawn(rng, m0, kappa0, a0, b0, known_sd, s0)
-    sd = np.sqrt(true["variance"]) if known_sd is None else known_sd
-    return {"x": rng.normal(true["loc"], sd, size)}
