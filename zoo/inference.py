@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,9 @@ def _svi(run: Run, bar: Progress) -> None:
             places = [run.starts]
             count = asked.restarts or 1
             places += [run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(1, count)]
-            learnt = learn(program, plan, [starting_point(run, place) for place in places], bar.update)
+            points = [starting_point(run, place) for place in places]
+            doubled = partial(run.build, "float64") if asked.dtype == "float32" else None
+            learnt = learn(program, plan, points, bar.update, doubled)
         else:
             learnt = never_below(program, plan, raised_point(run, poorer), bar.update)
     except NotFiniteError as error:

@@ -133,7 +133,9 @@ class NotFiniteError(ArithmeticError):
         self.learnt, self.rate = learnt, rate
 
 
-def learn(program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch) -> Learnt:
+def learn(
+    program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch, doubled: Callable[[], Any] | None = None
+) -> Learnt:
     """Learn from the best of some starts.
 
     Args:
@@ -141,6 +143,7 @@ def learn(program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch) 
         plan: how.
         points: starts (size,), in coordinates of v.
         watch: told how far it has come.
+        doubled: makes the same program in double precision, for a finish that single precision cannot end.
 
     Raises:
         NotFiniteError: the loss is not finite at the start, or at any rate.
@@ -162,6 +165,10 @@ def learn(program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch) 
         began = time.perf_counter()
         if objective:
             learnt = finished(objective, plan, learnt, [start, *([] if explored is None else [explored])], watch)
+            if learnt.status != CONVERGED and doubled:
+                twin = doubled()
+                precise = noiseless(twin, learnt.state.v, plan)
+                learnt = finished(precise, plan, learnt, [], watch) if precise else learnt
         else:
             learnt = finished_at_draws(program, plan, learnt, watch)
         seconds["finish"] = time.perf_counter() - began
