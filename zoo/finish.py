@@ -21,7 +21,7 @@ Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 MOST = 300  # numbers whose whole curvature is looked at, by two gradients each
 STEP = 1e-2  # of the central differences of gradients; a unit is a typical move of a parameter
 FLATTEST = 1e-6  # nats per unit²: the least curvature that is divided by; a unit is then no move worth mentioning
-SHARPEST = 1e7  # the curvatures divided by differ by at most this factor: rounding in single precision hides more
+SHARPEST = {"float32": 1e7, "float64": 1e13}  # the curvatures divided by differ by at most this: rounding hides more
 MOST_ROUNDS, MOST_STEPS = 6, 500
 MEMORY = 20  # pairs of steps and gradients that L-BFGS keeps
 
@@ -41,7 +41,7 @@ class Finish:
     left: float
 
 
-def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: float) -> Finish:
+def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: float, dtype: str = "float64") -> Finish:
     """Minimise a loss without noise.
 
     Args:
@@ -49,6 +49,7 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
         rough: the same of fewer rows, by which the curvature is found.
         v: where to start.
         tolerance: nats; less than this is not worth a step.
+        dtype: precision of the objective, "float32" or "float64".
     """
     best, losses = np.asarray(v, dtype=np.float64), [np.zeros(0)]
     if best.size > MOST:
@@ -56,8 +57,9 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
         return Finish(found.v, found.losses, found.left)
     left = np.inf
     for _ in range(MOST_ROUNDS):
-        back = preconditioner(rough, best)
-        left = 0.5 * float(np.sum((back.T @ objective(best)[1]) ** 2))
+        curvature, axes = curvatures(rough, best)
+        back = axes / np.sqrt(np.maximum(curvature, curvature.max() / SHARPEST[dtype]))
+        left = 0.5 * float(np.sum((axes.T @ objective(best)[1]) ** 2 / curvature))
         if not left > tolerance:
             break
         found = lbfgs(_within(objective, best, back), np.zeros(best.size), left, tolerance)
@@ -66,8 +68,11 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
     return Finish(best, np.concatenate(losses), left)
 
 
-def preconditioner(objective: Objective, v: np.ndarray) -> np.ndarray:
-    """Return the matrix P (size, size) for which v + P w has about unit curvature in w: |H|^(−1/2), by differences."""
+def curvatures(objective: Objective, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Hessian's |eigenvalues| at v (size,), `FLATTEST` at least, and its eigenvectors as columns.
+
+    The Hessian is that of central differences of the gradient; where they are not finite it counts as the identity.
+    """
     columns = []
     for i in range(v.size):
         ahead, behind = v.copy(), v.copy()
@@ -76,10 +81,9 @@ def preconditioner(objective: Objective, v: np.ndarray) -> np.ndarray:
         columns.append((objective(ahead)[1] - objective(behind)[1]) / (2 * STEP))
     hessian = np.stack(columns)
     if not np.isfinite(hessian).all():
-        return np.eye(v.size)
+        return np.ones(v.size), np.eye(v.size)
     values, vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
-    curvature = np.abs(values)
-    return np.asarray(vectors / np.sqrt(np.maximum(curvature, max(FLATTEST, curvature.max() / SHARPEST))))
+    return np.maximum(np.abs(values), FLATTEST), np.asarray(vectors)
 
 
 def lbfgs(objective: Objective, v: np.ndarray, left: float, tolerance: float, steps: int = MOST_STEPS) -> Finish:
@@ -123,6 +127,8 @@ def lbfgs(objective: Objective, v: np.ndarray, left: float, tolerance: float, st
         found = minimize(watched, v, jac=True, method="L-BFGS-B", callback=note, options=options)
     if not seen:
         return Finish(v, np.zeros(0), left)
+    if not losses or losses[-1] > seen[0][0]:
+        losses.append(seen[0][0])  # found by a last search along a line that came to no end
     gradient = objective(seen[0][1])[1]
     return Finish(seen[0][1], np.array(losses), 0.5 * float(gradient @ found.hess_inv.dot(gradient)))
 

@@ -28,6 +28,7 @@ from zoo.schedule import chunk_length, cosine, epochs, rounds, subsample
 
 TOLERANCE = 0.01  # nats per row: a round that gains less was the last
 COARSE = 0.05  # nats per row: an ELBO that is not known better than this says nothing of its having arrived
+ROUNDED = 1e-3  # nats per row by which single precision may be off
 FINE = 1e-4  # nats per row that may be left after a finish
 ERRORS = 2.0  # standard errors that a gain must exceed to be one; by chance one of 44 does
 
@@ -164,11 +165,10 @@ def learn(
     if finishes and (objective or start.size <= MOST_HELD):
         began = time.perf_counter()
         if objective:
-            learnt = finished(objective, plan, learnt, [start, *([] if explored is None else [explored])], watch)
+            others = [start, *([] if explored is None else [explored])]
+            learnt = finished(objective, plan, learnt, others, watch, program.dtype)
             if learnt.status != CONVERGED and doubled:
-                twin = doubled()
-                precise = noiseless(twin, learnt.state.v, plan)
-                learnt = finished(precise, plan, learnt, [], watch) if precise else learnt
+                learnt = finished_precisely(objective, doubled(), plan, learnt, watch)
         else:
             learnt = finished_at_draws(program, plan, learnt, watch)
         seconds["finish"] = time.perf_counter() - began
@@ -327,13 +327,15 @@ def _why(status: str) -> str:
     return "the last round gained nothing" if status == CONVERGED else status.partition(": ")[2]
 
 
-def finished(objective: Rows, plan: Plan, learnt: Learnt, others: Sequence[np.ndarray], watch: Watch) -> Learnt:
+def finished(
+    objective: Rows, plan: Plan, learnt: Learnt, others: Sequence[np.ndarray], watch: Watch, dtype: str
+) -> Learnt:
     """Finish an ELBO without noise on all rows, from the highest of where SVI ended and of the other places."""
     exact = partial(whole, objective, plan.rows)
     places = [learnt.state.v, *others]
     start = places[_least([exact(v)[0] for v in places])]
     rough = _on(objective, subsample(plan.rows, plan.seed))
-    found = finish(exact, rough, start, 0.1 * FINE * plan.rows)
+    found = finish(exact, rough, start, 0.1 * FINE * plan.rows, dtype)
     each = found.left / plan.rows
     status = CONVERGED if each <= FINE else f"not converged: about {each:.2g} nats per row are still to be gained"
     losses = np.append(learnt.losses, found.losses)
@@ -355,7 +357,7 @@ def finished_at_draws(program: Any, plan: Plan, learnt: Learnt, watch: Watch) ->
     for attempt in range(1 + MOST_FINISHES):
         held = partial(_at_draws, program, plan, range(HELD * attempt, HELD * (attempt + 1)))
         if attempt:
-            found = finish(held, held, best, FINE * plan.rows)
+            found = finish(held, held, best, FINE * plan.rows, program.dtype)
         else:
             found = lbfgs(held, best, np.inf, FINE * plan.rows, QUICK)
         gain, error = judged(program, plan, best, found.v)
@@ -407,6 +409,20 @@ def _fresh(plan: Plan, i: int) -> int:
 
 def _on(objective: Rows, rows: np.ndarray | None) -> Objective:
     return lambda v: objective(v, rows)
+
+
+def finished_precisely(objective: Rows, twin: Any, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
+    """Finish in double precision, and say so if single precision rounds what was found away."""
+    precise = noiseless(twin, learnt.state.v, plan)
+    if precise is None:
+        return learnt
+    learnt = finished(precise, plan, learnt, [], watch, twin.dtype)
+    single, double = (whole(o, plan.rows, learnt.state.v)[0] for o in (objective, precise))
+    off = abs(single - double) / plan.rows
+    if off <= ROUNDED:
+        return learnt
+    words = f"not converged: single precision rounds the ELBO by {off:.1g} nats per row; use dtype='float64'"
+    return replace(learnt, status=words)
 
 
 def whole(objective: Rows, rows: int, v: np.ndarray) -> tuple[float, np.ndarray]:

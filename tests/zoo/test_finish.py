@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo import finish as module
-from zoo.finish import finish, lbfgs, preconditioner
+from zoo.finish import curvatures, finish, lbfgs
 
 
 def quadratic(hessian: np.ndarray, middle: np.ndarray):
@@ -40,20 +40,24 @@ def test_plain_lbfgs_does_not_get_there_in_as_many_steps():
     assert lbfgs(objective, np.zeros(12), np.inf, 1e-6, steps).losses[-1] > -7.0 + 1e-3
 
 
-def test_what_is_left_is_said_in_nats_whatever_the_unit():
+def test_what_is_left_is_said_in_nats_whatever_the_unit(monkeypatch):
+    """Half of the squared Newton decrement is all that a quadratic has left."""
+    monkeypatch.setattr(module, "MOST_ROUNDS", 1)
     hessian, middle = narrow(5, 100.0)
     for unit in (1e-2, 1.0, 1e2):
         objective = quadratic(hessian * unit**2, middle / unit)
-        back = preconditioner(objective, np.zeros(5))
-        left = 0.5 * np.sum((back.T @ objective(np.zeros(5))[1]) ** 2)
-        # A direction flatter than FLATTEST counts less than it holds.
-        assert left <= objective(np.zeros(5))[0] + 7.0 + 1e-9
-        if unit >= 1:
-            assert left == pytest.approx(objective(np.zeros(5))[0] + 7.0, rel=1e-6)
+        found = finish(objective, objective, np.zeros(5), np.inf)
+        assert found.left == pytest.approx(objective(np.zeros(5))[0] + 7.0, rel=1e-6)
+
+
+def test_curvature_comes_with_its_axes():
+    hessian, middle = narrow(4, 50.0)
+    values, axes = curvatures(quadratic(hessian, middle), np.zeros(4))
+    np.testing.assert_allclose(axes @ np.diag(values) @ axes.T, hessian, rtol=1e-6, atol=1e-6)
 
 
 def test_many_numbers_are_finished_without_their_whole_curvature(monkeypatch):
-    monkeypatch.setattr(module, "preconditioner", lambda *_: pytest.fail("too many numbers"))
+    monkeypatch.setattr(module, "curvatures", lambda *_: pytest.fail("too many numbers"))
     size = module.MOST + 1
     objective = quadratic(np.diag(np.linspace(1, 30, size)), np.ones(size))
     found = finish(objective, objective, np.zeros(size), 1e-6)
