@@ -1,8 +1,8 @@
 """How many threads the libraries under a backend take: one, where more would wait for each other longer than they work.
 
 OpenBLAS and OpenMP deal a call out to every core and spin until each part is done. On idle cores that costs little; as
-soon as another program has one of them, each call waits for the scheduler: 1,000 rows of `gmm` beside two busy loops on
-two cores took 25 ms a step in NumPyro for 0.1 ms, and 21 ms in Pyro for 7 (benchmarks/results/threads.json).
+soon as another program has one of them, each call waits for the scheduler, ten times as long as it works or a hundred.
+benchmarks/results/threads.json has the numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Small work has one thread inside a backend, large work what there was, and outside nothing has changed."""
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -87,5 +88,5 @@ def test_a_worker_beside_others_tells_xla_and_keeps_what_else_is_said(monkeypatc
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
     for _ in range(2):
         threads.keep_to_one()
-    assert threads.os.environ["NPROC"] == "1"
-    assert threads.os.environ["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=false --xla_cpu_multi_thread_eigen=false"
+    assert os.environ["NPROC"] == "1"
+    assert os.environ["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=false --xla_cpu_multi_thread_eigen=false"
