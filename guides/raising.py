@@ -8,6 +8,7 @@ A family names the poorer one (`Family.contains`) and says which of its paramete
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,21 @@ def raised(
     own = chosen.raised(member, generator(seed, "raised"), **options)
     first = guide_parameters(chosen, size, seed, options)
     return {site.name: np.asarray(own.get(site.name.removeprefix(PREFIX), site.value)) for site in first}
+
+
+def start_from(guide: Any, learnt: Mapping[str, Any], *, seed: int = 0) -> None:
+    """Let a guide start at the fitted parameters of the poorer family, in the libraries' stock `SVI`.
+
+    Args:
+        guide: what `guides.build` returned; nothing may have been learnt with it.
+        learnt: parameters of a fit of the poorer family to the same model, by their full names.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: the guide's family starts from no other.
+    """
+    values = raised(guide.name, guide.options, learnt, guide.coordinates.size, seed)
+    guide.parameters = tuple(replace(p, value=values.get(p.name, p.value)) for p in guide.parameters)
 
 
 def gained(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
