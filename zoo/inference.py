@@ -20,6 +20,7 @@ from zoo import backends
 from zoo.backends.state import State, Values
 from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
+from zoo.checks import check_precision
 from zoo.errors import FitError, UserError, unknown
 from zoo.learning import Learnt, NotFiniteError, Phase, Plan, learn, never_below
 from zoo.progress import Progress
@@ -142,6 +143,7 @@ def run_request(
         frozen: parameters of the model that are held.
     """
     asked = asked.checked(model, data, frozen or {})
+    check_precision(model.card, data, asked.dtype)
     if out is not None and Path(out).exists():
         raise UserError(f"output folder {str(out)!r} exists; name one that does not")
     backends.get(asked.backend).check_device(asked.device)

@@ -9,7 +9,7 @@ import pytest
 import zoo
 from zoo import learning
 from zoo.backends.state import State
-from zoo.errors import FitError
+from zoo.errors import FitError, UserError
 from zoo.finish import Finish
 from zoo.learning import CONVERGED, Plan, climb, fixed_verdict, level, verdict, whole
 from zoo.schedule import default_batch, epochs, rounds, subsample
@@ -211,7 +211,7 @@ def test_an_outlier_is_reached(what, backend):
 
 
 def test_what_has_not_arrived_says_so(backend):
-    run = zoo.fit("height", data=OUTLIERS["incomes"], backend=backend, finish=False)
+    run = zoo.fit("height", backend=backend, num_steps=100, learning_rate=3e-3)
     assert run.status.startswith("not converged: ")
     assert "not converged" in repr(run)
 
@@ -252,3 +252,17 @@ def test_data_that_no_rate_can_help_are_named(backend):
     rows[0] = 0.0
     with pytest.raises(FitError, match=r"not finite at step 1, at site '\w+', before any step"):
         zoo.fit("height", data=rows, backend=backend)
+
+
+@pytest.mark.parametrize("name", ["height", "gmm"])
+def test_an_offset_changes_nothing_or_is_refused(name, backend):
+    """The log likelihood does not depend on the origin: in double precision to 1e-6 of the offset's 1e9 over the sd."""
+    x = zoo.model("gmm").data()["x"][:60]
+    x = x[:, 0] if name == "height" else x
+    words = {"backend": backend, **({"K": 1} if name == "gmm" else {})}
+    near = zoo.fit(name, data=x, **words).log_likelihood().value.sum()
+    shifted = zoo.fit(name, data=x + 1e9, dtype="float64", **words).log_likelihood().value.sum()
+    assert shifted == pytest.approx(near, abs=1e-3 * len(x))
+    with pytest.raises(UserError, match=r"single precision cannot tell apart; .* dtype='float64'"):
+        zoo.fit(name, data=x + 1e9, **words)
+    assert zoo.fit(name, data=x + 1e3, **words).log_likelihood().value.sum() == pytest.approx(near, abs=1e-3 * len(x))

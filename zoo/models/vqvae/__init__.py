@@ -130,8 +130,8 @@ CARD = Card(
     },
     hard=(
         "Codes have no gradient: what is handed straight through to the encoder is biased and gets stuck, and a search "
-        "over codes costs as many decodings as there are codes. Codes that no vector is near to are never learnt and must be restarted. The bound "
-        "rests on one choice of codes a row, and is loose where several would do. Codes can be permuted without "
+        "over codes costs as many decodings as there are codes. Codes that no vector is near to are never learnt and "
+        "must be restarted. The bound rests on one choice of codes a row, and is loose where several would do. Codes can be permuted without "
         "changing the model, and the log density of grey values depends on the floor."
     ),
     references=(
