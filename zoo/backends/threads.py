@@ -2,7 +2,7 @@
 
 OpenBLAS and OpenMP deal a call out to every core and spin until each part is done. On idle cores that costs little; as
 soon as another program has one of them, each call waits for the scheduler, ten times as long as it works or a hundred.
-benchmarks/results/threads.json has the numbers.
+`python -m benchmarks.threads` measures it.
 """
 
 from __future__ import annotations
