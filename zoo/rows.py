@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Data = dict[str, np.ndarray]
 
 # Each row climbs in rounds, each with a fresh cosine, and keeps the better of its old and its new φ.
-RATE = 0.05  # of the rows' own steps in a fit
 LEAST = 0.01  # nats per row: a round that gained less, or less than 2 errors, was the row's last
 # Rate and steps of a round of the first kind and of the last, and what is the least that it must gain; by single
 # pairs of draws a row ends about 0.1 nats below its best.

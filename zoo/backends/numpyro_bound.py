@@ -18,6 +18,7 @@ from guides.local_layout import PHI, Batch
 from guides.rows_numpyro import row_log_joint
 from guides.sites import params
 from zoo.backends.state import Values
+from zoo.backends.threads import suited
 
 FEW = 2  # rows that a model is traced with
 Arrays = Mapping[str, jax.Array]
@@ -30,7 +31,10 @@ def scoped(method: Callable[..., Any]) -> Callable[..., Any]:
     def inside(self: Bound, *args: Any, **kwargs: Any) -> Any:
         device = jax.devices(self.device)[0]
         # Values that are not finite are ours to find: a FitError says where.
-        with jax.enable_x64(self.dtype == "float64"), jax.default_device(device), validation_enabled(False):
+        precision = jax.enable_x64(self.dtype == "float64")
+        # XLA has threads of its own for what is large. Those of BLAS, which it calls from each of them for triangular
+        # matrices, only get in their way: at 100,000 rows too, and on idle cores.
+        with precision, jax.default_device(device), validation_enabled(False), suited(0, "numpyro"):
             return method(self, *args, **kwargs)
 
     return inside
@@ -110,10 +114,12 @@ class Bound:
         log_prior, prior, likelihood = self.row_terms(values, drawn, data)
         return log_prior, logsumexp(prior + likelihood, -1)
 
-    def potential(self, values: Arrays, v: jax.Array) -> jax.Array:
-        """Return −log p(x, z) in the coordinates v of the guide's global latents ()."""
-        log_prior, rows = self.density(values, self.guide.coordinates.values(v), self.data)
-        return -(log_prior + rows.sum() + self.guide.coordinates.log_jacobian(v))
+    def potential(self, values: Arrays, v: jax.Array, data: Arrays | None = None) -> jax.Array:
+        """Return −log p(x, z) in the coordinates v of the guide's global latents (); some rows stand for all."""
+        some = self.data if data is None else data
+        log_prior, rows = self.density(values, self.guide.coordinates.values(v), some)
+        scaled = rows.sum() * (self.size / len(next(iter(some.values()))))
+        return -(log_prior + scaled + self.guide.coordinates.log_jacobian(v))
 
     def jit(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile a function once under a name."""

@@ -29,21 +29,21 @@ class Learning(Climbing):
         return self.elbo.loss(key, held, self.model, self.guide, size=self.size, **batch, **self.options)
 
     def _step(self, key: jax.Array, data: Arrays, carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
-        (v, mean, square, count, table, alive), (rate, rows) = carry, inputs
+        (v, mean, square, count, table, alive), (rate, row_rate, rows) = carry, inputs
         batch = data if rows is None else {name: x[rows] for name, x in data.items()}
         key = jax.random.fold_in(key, count)
         lines: Any = None if table is None else rows_numpyro.gather(table, rows)
         for visit in range(self._row_steps - 1):
             draw = jax.random.fold_in(key, visit)
             gradient = jax.grad(lambda p, draw=draw: self._loss(v, p, draw, batch))(rows_numpyro.phi(lines))
-            lines = rows_numpyro.step(lines, gradient, rate)
+            lines = rows_numpyro.step(lines, gradient, row_rate)
         phi = None if lines is None else rows_numpyro.phi(lines)
         (loss, (gradient, by_row)) = jax.value_and_grad(self._loss, (0, 1))(v, phi, key, batch)
         found = [loss, gradient] if lines is None else [loss, gradient, by_row, lines]
         alive = alive & jnp.stack([jnp.isfinite(a).all() for a in found]).all()
 
         def move() -> tuple[Any, ...]:
-            moved = None if lines is None else rows_numpyro.step(lines, by_row, rate)
+            moved = None if lines is None else rows_numpyro.step(lines, by_row, row_rate)
             after, *moments = adam.step(v, gradient, mean, square, count + 1.0, rate)
             return self._ruled(after, batch), *moments, moved
 
@@ -72,7 +72,12 @@ class Learning(Climbing):
 
     @scoped
     def learn(
-        self, state: State, rates: np.ndarray, rows: np.ndarray | None, seed: int
+        self,
+        state: State,
+        rates: np.ndarray,
+        rows: np.ndarray | None,
+        seed: int,
+        row_rates: np.ndarray | None = None,
     ) -> tuple[State, np.ndarray, float]:
         """Take steps of SVI, as one compiled scan. The state's table is handed over: it is updated in place.
 
@@ -81,6 +86,7 @@ class Learning(Climbing):
             rates: learning rate of each step (T,).
             rows: each step's rows (T, B), none twice in a step; None for all rows.
             seed: of the draws.
+            row_rates: learning rates of the rows' φ (T,); as `rates` if not given.
 
         Returns:
             The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
@@ -91,7 +97,7 @@ class Learning(Climbing):
         table = None if state.table is None else jnp.asarray(state.table, self.dtype)
         carry = (*moments, np.int32(state.count), table, np.True_)
         key = jax.random.key(seed)
-        inputs = (np.asarray(rates, self.dtype), rows)
+        inputs = (*(np.asarray(r, self.dtype) for r in (rates, rates if row_rates is None else row_rates)), rows)
         shape = ("learn", len(rates), None if rows is None else rows.shape)
         began = time.perf_counter()
         if shape not in self._compiled:
@@ -103,33 +109,44 @@ class Learning(Climbing):
         return reached, np.asarray(losses), compiling
 
     @scoped
-    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """Climb the log joint from each of many starts: at a point, local latents summed out, no draws.
+    def objective(self, v: np.ndarray, rows: np.ndarray | None, seed: int) -> tuple[float, np.ndarray]:
+        """Return −ELBO and its gradient by v, of a guide without a table of φ.
 
         Args:
-            starts: where each start stands (starts, size).
-            rates: learning rate of each step (T,).
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose ELBO, scaled to all rows (B,); None for all rows.
+            seed: of the draws.
 
         Returns:
-            −log joint where each came to (starts,).
+            The loss in nats, and its gradient (size,).
         """
-        steps = jnp.asarray(rates, self.dtype)
 
-        def climb(carry: Any, rate: jax.Array) -> tuple[Any, None]:
-            v, mean, square, count = carry
-            gradient = jax.grad(self._point_loss)(v)
-            return (*adam.step(v, gradient, mean, square, count, rate), count + 1.0), None
+        def loss(v: jax.Array, key: jax.Array, data: Arrays, rows: Any) -> jax.Array:
+            return self._loss(v, None, key, data if rows is None else {name: x[rows] for name, x in data.items()})
 
-        def one(v: jax.Array) -> jax.Array:
-            first: Any = (v, jnp.zeros_like(v), jnp.zeros_like(v), jnp.ones((), self.dtype))
-            (end, *_), _ = jax.lax.scan(climb, first, steps)
-            return self._point_loss(end)
+        found = self.jit("objective", jax.value_and_grad(loss))
+        value, gradient = found(np.asarray(v, self.dtype), jax.random.key(seed), self.data, rows)
+        return float(value), np.asarray(gradient, np.float64)
 
-        return np.asarray(jax.jit(partial(jax.lax.map, one))(jnp.asarray(starts, self.dtype)))
+    @scoped
+    def point(self, v: np.ndarray, rows: np.ndarray | None) -> tuple[float, np.ndarray]:
+        """Return −log joint and its gradient by v, the global latents at the guide's location, local ones summed out.
 
-    def _point_loss(self, v: jax.Array) -> jax.Array:
-        values = self.held(v)
-        return self.potential(values, values.get("globals.loc", v[:0]))
+        Args:
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose log joint, scaled to all rows (B,); None for all rows.
+
+        Returns:
+            The loss in nats, and its gradient (size,).
+        """
+
+        def loss(v: jax.Array, data: Arrays, rows: Any) -> jax.Array:
+            values = self.held(v)
+            some = data if rows is None else {name: x[rows] for name, x in data.items()}
+            return self.potential(values, values.get("globals.loc", v[:0]), some)
+
+        value, gradient = self.jit("point", jax.value_and_grad(loss))(np.asarray(v, self.dtype), self.data, rows)
+        return float(value), np.asarray(gradient, np.float64)
 
     @scoped
     def blame(self, state: State, rows: np.ndarray | None, seed: int) -> str:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from guides.local_layout import PHI, Batch
 from guides.rows_pyro import row_log_joint
 from guides.sites import combinations, params
 from zoo.backends.state import Values
+from zoo.backends.threads import rows_of, suited
 
 FEW = 2  # rows that a model is traced with
 Arrays = Mapping[str, torch.Tensor]
@@ -44,10 +46,12 @@ def _scope(dtype: str, device: str) -> Iterator[None]:
 
 def scoped(method: Callable[..., Any]) -> Callable[..., Any]:
     """Run a method in the program's precision, on its device, and leave global random state alone."""
+    named = signature(method)
 
     @wraps(method)
     def inside(self: Bound, *args: Any, **kwargs: Any) -> Any:
-        with _scope(self.dtype, self.device):
+        rows = rows_of(named, (self, *args), kwargs, self.size)
+        with _scope(self.dtype, self.device), suited(rows * self.numbers, "pyro"):
             return method(self, *args, **kwargs)
 
     return inside
@@ -82,6 +86,7 @@ class Bound:
         self.model, self.options, self.dtype, self.device = model, dict(options), dtype, device
         self.frozen = dict(frozen or {})
         self.size = len(next(iter(data.values())))
+        self.numbers = float(num_particles * sum(x[:1].size for x in data.values()))  # of a row, while learning
         self._build(data, how, num_particles)
 
     @scoped
@@ -97,6 +102,7 @@ class Bound:
         self.elbo = self.guide.objective(num_particles)
         drawn = [s.name for s in self.guide.sampled]
         self.combinations = len(combinations(self.guide.sites, self.guide.data_plate, drawn))
+        self.numbers *= self.combinations
 
     def tensor(self, value: Any) -> torch.Tensor:
         """Put one array on the device, in the program's precision."""
@@ -132,10 +138,12 @@ class Bound:
         log_prior, prior, likelihood = self.row_terms(values, drawn, data)
         return log_prior, torch.logsumexp(prior + likelihood, -1)
 
-    def potential(self, values: Arrays, v: torch.Tensor) -> torch.Tensor:
-        """Return −log p(x, z) in the coordinates v of the guide's global latents ()."""
-        log_prior, rows = self.density(values, self.guide.coordinates.values(v), self.data)
-        return -(log_prior + rows.sum() + self.guide.coordinates.log_jacobian(v))
+    def potential(self, values: Arrays, v: torch.Tensor, data: Arrays | None = None) -> torch.Tensor:
+        """Return −log p(x, z) in the coordinates v of the guide's global latents (); some rows stand for all."""
+        some = self.data if data is None else data
+        log_prior, rows = self.density(values, self.guide.coordinates.values(v), some)
+        scaled = rows.sum() * (self.size / len(next(iter(some.values()))))
+        return -(log_prior + scaled + self.guide.coordinates.log_jacobian(v))
 
 
 def numpy(tree: Mapping[str, Any]) -> Values:

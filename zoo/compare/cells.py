@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo import catalogue
+from zoo.backends import threads
 from zoo.compare.reference import Reference, deviations
 from zoo.estimators import k_hat_note
 from zoo.inference import fit
@@ -32,6 +32,7 @@ NUMBERS = (
     "worst_sd_error",
     "num_parameters",
     "num_steps",
+    "status",
     "seconds_compile",
     "seconds_learn",
     "error",
@@ -57,7 +58,7 @@ def cell(
         alone: whether this process runs one cell at a time beside others, and so should take one core.
     """
     if alone:
-        _take_one_core()
+        threads.keep_to_one()
     row: dict[str, Any] = {key: words.get(key) for key in KEYS} | dict.fromkeys(NUMBERS)
     row["guide"] = row["guide"] or NO_GLOBALS
     try:
@@ -76,7 +77,8 @@ def measure(run: Run, reference: Reference | None) -> dict[str, Any]:
         "k_hat": k_hat,
         "k_hat_note": k_hat_note(k_hat) or None,
         "num_parameters": run.num_parameters,
-        "num_steps": run.request.num_steps,
+        "num_steps": len(run.losses) if run.method == "svi" else None,
+        "status": run.status,
         "seconds_compile": run.seconds.get("compile"),
         "seconds_learn": run.seconds.get("learn"),
     }
@@ -91,11 +93,3 @@ def measure(run: Run, reference: Reference | None) -> dict[str, Any]:
     if reference is not None and run.relabelled:
         row["worst_mean_error"], row["worst_sd_error"] = deviations(run, reference)
     return row
-
-
-def _take_one_core() -> None:
-    """Keep this worker's libraries to one thread; it works only before they are imported."""
-    os.environ["NPROC"] = "1"
-    flag = "--xla_cpu_multi_thread_eigen=false"
-    if flag not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from zoo import catalogue
+from zoo.backends.threads import keep_to_one
 from zoo.compare.cells import NUMBERS, measure
 from zoo.compare.reference import find
 
@@ -131,7 +131,7 @@ def at_once(function: Callable[[Any], T], items: Sequence[Any], jobs: int | None
 
 def _placed(place: int, function: Callable[[Any], T], item: Any, beside_others: bool) -> tuple[int, T]:
     if beside_others:
-        os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+        keep_to_one()
     return place, function(item)
 
 

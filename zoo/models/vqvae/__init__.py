@@ -129,8 +129,8 @@ CARD = Card(
         "probabilities": "the same: p(z | x) of each vector of codes",
     },
     hard=(
-        "Codes have no gradient: the encoder learns by one that is handed straight through, which is biased, and is "
-        "told nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound "
+        "Codes have no gradient: what is handed straight through to the encoder is biased and gets stuck, and a search "
+        "over codes costs as many decodings as there are codes. Codes that no vector is near to are never learnt and must be restarted. The bound "
         "rests on one choice of codes a row, and is loose where several would do. Codes can be permuted without "
         "changing the model, and the log density of grey values depends on the floor."
     ),
@@ -146,5 +146,5 @@ CARD = Card(
     dims=dims,
     local=("nearest",),
     encoder={"x": "row"},
-    learning=Learning(num_steps=2000, learning_rate=2e-3, batch_size=128),
+    learning=Learning(num_steps=2000, learning_rate=1e-2, batch_size=128),
 )
