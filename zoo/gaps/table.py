@@ -23,8 +23,7 @@ ROUNDING = 1e-4  # nats a row: what single precision leaves
 WORDS = {
     "ELBO": "L(q), the mean of log p(x, z) − log q(z) over draws of z from the guide",
     "approx. gap": "log p(x) − L(q*): what the family cannot express; q* is its best member for each row",
-    "amort. gap": "L(q*) − L(q): what is lost because q is not q*",
-    "learnt": "whether q and q* have arrived; while one of them still rises, L(q*) − L(q) is no amortization gap",
+    "amort. gap": "L(q*) − L(q): what is lost because q is not q*; no gap while either of the two still rises",
     "log p(x|z)": "the first term of the ELBO, its mean over draws of z",
     "KL": "the second, from q to the prior of z: ELBO = log p(x|z) − KL",
     "k̂ > 0.7": "share of rows whose importance weights have so heavy a tail that they are not to be trusted",
@@ -140,11 +139,12 @@ def text(found: Gaps) -> str:
     else:
         others = "; ".join(f"{name} {plain(v)}" for name, v in log_p.tried.items())
         said.append(f"log p(x) ≥ {value}, {log_p.estimate.method}. Chosen on other draws among: {others}")
+    arrived = [arm.name for arm in found.arms if arm.own is not None and not arm.rising]
+    said.append(f"learnt to their end: {'; '.join(arrived) or 'none'}")
     bound = "" if log_p.exact else " ≥"
     names = [[r["local"], r["local_guide"] or ""] for r in rows]
-    shown = ("elbo", "approximation_gap", "amortization_gap")
     gaps = [
-        [*name, *(plus(r[word], r.get(f"{word}_error")) for word in shown), _learnt(r)]
+        [*name, *(plus(r[word], r.get(f"{word}_error")) for word in ("elbo", "approximation_gap")), _amortization(r)]
         for name, r in zip(names, rows, strict=True)
     ]
     units = [f"{r['active_units']}/{r['units']}" if r["units"] else NOTHING for r in rows]
@@ -165,7 +165,7 @@ def text(found: Gaps) -> str:
         bounds = _ladder(names, rows, ladder)
     parts = [
         _wrapped(said),
-        lines(["local", "guide", "ELBO", f"approx. gap{bound}", "amort. gap", "learnt"], gaps),
+        lines(["local", "guide", "ELBO", f"approx. gap{bound}", "amort. gap"], gaps),
         lines(["local", "guide", "log p(x|z)", "KL", "k̂ > 0.7", "worst k̂", "units"], terms),
         bounds,
         _wrapped([f"{name}: {words}" for name, words in WORDS.items()]),
@@ -174,10 +174,8 @@ def text(found: Gaps) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _learnt(row: Mapping[str, Any]) -> str:
-    if row["elbo"] is None:
-        return NOTHING
-    return "arrived" if row["arrived"] else "still rises"
+def _amortization(row: Mapping[str, Any]) -> str:
+    return plus(row["amortization_gap"], row.get("amortization_gap_error")) if row["arrived"] else "still rises"
 
 
 def _ladder(names: Sequence[list[str]], rows: Sequence[Mapping[str, Any]], ladder: Sequence[int]) -> list[str]:
