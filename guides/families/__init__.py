@@ -38,6 +38,7 @@ class Family:
         contains: a poorer family, of which it has every member; learning may start from that one's end.
         raised: (parameters of a member of that family, rng, **options) -> those of its own parameters that are other
             than at `initial`, at which it is that member; rows in front where they have rows in front.
+        rate: learning rate from there on, as a share of the poorer family's: less if noise moves many parameters.
     """
 
     summary: str
@@ -51,6 +52,7 @@ class Family:
     point: bool = False
     contains: str | None = None
     raised: Raised | None = None
+    rate: float = 1.0
 
     def by_row(self, parameter: str) -> bool:
         """Whether each row has its own value of a parameter, when the family serves local latents."""

@@ -83,4 +83,5 @@ FAMILY = Family(
     shared=True,
     contains="mean_field",
     raised=lambda member, rng, **options: dict(member),
+    rate=0.3,
 )
