@@ -191,7 +191,8 @@ def _svi(run: Run, bar: Progress) -> None:
             doubled = partial(run.build, "float64") if asked.dtype == "float32" else None
             learnt = learn(program, plan, points, bar.update, doubled)
         else:
-            learnt = never_below(program, plan, raised_point(run, poorer), bar.update)
+            gently = replace(plan, rate=plan.rate * family(run.guide).rate)
+            learnt = never_below(program, gently, raised_point(run, poorer), bar.update)
     except NotFiniteError as error:
         _keep(run, error.learnt)
         raise _not_finite(run, error) from None
