@@ -41,7 +41,7 @@ TRIED = 400  # steps of SVI from each start, where L-BFGS cannot climb
 ROW_RATE = 0.05  # of the rows' own φ, whatever the rate of what they share
 CONVERGED = "converged"
 
-HELD, JUDGES = 16, 64  # draws that are held while an ELBO with noise is finished, and draws that judge the gain
+HELD, JUDGES = 16, 32  # draws that are held while an ELBO with noise is finished, and draws that judge the gain
 MOST_FINISHES = 3
 QUICK, MOST_HELD = 30, 2_000  # iterations that tell whether more are worth it, and numbers beyond which none are taken
 BLOCK = 50_000  # rows whose densities are held at once by the finish
@@ -246,8 +246,7 @@ def climb(program: Any, plan: Plan, state: State, watch: Watch, *, once: bool = 
     lengths = rounds(plan.num_steps) if plan.auto else (plan.num_steps,)
     chunk = chunk_length(lengths[0])
     losses, factor, compiling = np.zeros(0), 1.0, 0.0
-    before: tuple[float, float] | None = None
-    best, status, planned = state, "", 0
+    best, status, planned, before = state, "", 0, 0
     for length in lengths[:1] if once else lengths:
         planned += length
         rates, first = cosine(plan.rate, length), len(losses)
@@ -271,17 +270,17 @@ def climb(program: Any, plan: Plan, state: State, watch: Watch, *, once: bool = 
             state, losses = after, np.append(losses, found)
             mean, error = level(losses[first:], plan)
             watch(Progressed("svi", last, planned, mean, error, factor * float(part[-1])))
-        now = level(losses[first:], plan)
-        if before is None:
-            best = state
-        else:
-            gain, error = now[0] - before[0], float(np.hypot(now[1], before[1]))
-            if gain > -ERRORS * error or state.table is not None:
-                best = state
+        if first:
+            if state.table is None:
+                gain, error = judged(program, plan, best.v, state.v)
+            else:
+                ends = level(losses[:first], plan, before), level(losses[first:], plan)
+                gain, error = ends[1][0] - ends[0][0], float(np.hypot(ends[0][1], ends[1][1]))
             status = verdict(gain, error, length, plan)
             if gain <= max(TOLERANCE * plan.rows, ERRORS * error):
+                best = state if gain > 0 or state.table is not None else best
                 break
-        before = now if before is None or now[0] > before[0] else before
+        best, before = state, length
     if not plan.auto:
         status = fixed_verdict(losses, plan)
     slowed = f", rate halved {round(-np.log2(factor))} times" if factor < 1 else ""
@@ -289,13 +288,16 @@ def climb(program: Any, plan: Plan, state: State, watch: Watch, *, once: bool = 
     return Learnt(best, losses, (Phase("svi", len(losses), ended),), status, {"compile": compiling})
 
 
-def level(losses: np.ndarray, plan: Plan) -> tuple[float, float]:
+def level(losses: np.ndarray, plan: Plan, steps: int = 0) -> tuple[float, float]:
     """Return the mean ELBO of a round's last tenth, at least 20 steps, and its standard error, in nats.
+
+    The round's length is that of the losses, or `steps` at their end.
 
     The error is that of the mean of blocks of steps: batches of one epoch have no row in common, so that their losses
     are not independent.
     """
-    count = len(losses)
+    count = steps or len(losses)
+    losses = losses[-count:]
     tail = -losses[max(0, count - max(20, count // TAIL)) :]
     epoch = 1 if plan.batch_size is None else -(-plan.rows // plan.batch_size)
     length = min(-(-len(tail) // (BLOCKS * epoch)) * epoch, max(1, len(tail) // 2))
@@ -309,7 +311,7 @@ def verdict(gain: float, error: float, steps: int, plan: Plan) -> str:
     each, unsure = gain / plan.rows, ERRORS * error / plan.rows
     if each > max(TOLERANCE, unsure):
         return f"not converged: the last {steps:,} steps still raised the ELBO by {each:.2g} nats per row"
-    if unsure > COARSE:
+    if plan.batch_size is not None and unsure > COARSE:
         return f"not converged: the ELBO is known to ± {unsure:.2g} nats per row only; take a larger batch_size"
     return CONVERGED
 
