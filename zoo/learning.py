@@ -29,6 +29,7 @@ from zoo.schedule import chunk_length, cosine, epochs, rounds, subsample
 TOLERANCE = 0.01  # nats per row: a round that gains less was the last
 COARSE = 0.05  # nats per row: an ELBO that is not known better than this says nothing of its having arrived
 ROUNDED = 1e-3  # nats per row by which single precision may be off
+ROUNDING = {"float32": 1e-6, "float64": 1e-12}  # of a sum of many terms, relative
 FINE = 1e-4  # nats per row that may be left after a finish
 ERRORS = 2.0  # standard errors that a gain must exceed to be one; by chance one of 44 does
 
@@ -195,8 +196,7 @@ def noiseless(program: Any, v: np.ndarray, plan: Plan) -> Rows | None:
         return program.point
     some = subsample(plan.rows, plan.seed)
     first, second = (program.objective(v, some, seed)[0] for seed in (plan.seed, plan.seed + 1))
-    rounding = 1e-5 if program.dtype == "float32" else 1e-10
-    if abs(first - second) > rounding * max(1.0, abs(first)):
+    if abs(first - second) > 10 * ROUNDING[program.dtype] * max(1.0, abs(first)):
         return None
     return lambda v, rows: program.objective(v, rows, plan.seed)
 
@@ -338,8 +338,9 @@ def finished(
     start = places[_least([exact(v)[0] for v in places])]
     rough = _on(objective, subsample(plan.rows, plan.seed))
     found = finish(exact, rough, start, 0.1 * FINE * plan.rows, dtype)
-    each = found.left / plan.rows
-    status = CONVERGED if each <= FINE else f"not converged: about {each:.2g} nats per row are still to be gained"
+    each, loss = found.left / plan.rows, exact(found.v)[0]
+    there = found.left <= FINE * plan.rows + ROUNDING[dtype] * abs(loss)
+    status = CONVERGED if there else f"not converged: about {each:.2g} nats per row are still to be gained"
     losses = np.append(learnt.losses, found.losses)
     if len(found.losses):
         watch(Progressed("finish", len(losses), len(losses), -float(found.losses[-1]), 0.0, 0.0))
@@ -421,7 +422,7 @@ def finished_precisely(objective: Rows, twin: Any, plan: Plan, learnt: Learnt, w
     learnt = finished(precise, plan, learnt, [], watch, twin.dtype)
     single, double = (whole(o, plan.rows, learnt.state.v)[0] for o in (objective, precise))
     off = abs(single - double) / plan.rows
-    if off <= ROUNDED:
+    if off <= ROUNDED + ROUNDING["float32"] * abs(double) / plan.rows:
         return learnt
     words = f"not converged: single precision rounds the ELBO by {off:.1g} nats per row; use dtype='float64'"
     return replace(learnt, status=words)
