@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guides.errors import GuideError
+from guides.raising import start_from
 from guides.start import Start
 from guides.supplied import Supplied
 
-__all__ = ["GuideError", "Start", "Supplied", "build", "local_names", "names"]
+__all__ = ["GuideError", "Start", "Supplied", "build", "local_names", "names", "start_from"]
 
 BACKENDS = {"pyro": ("pyro", "torch"), "numpyro": ("numpyro", "jax")}
 

@@ -52,18 +52,28 @@ def _simplex(_: Support, u: Array) -> Mapped:
     log_taken, log_left = jax.nn.log_sigmoid(sticks), jax.nn.log_sigmoid(-sticks)
     before = jnp.cumsum(log_left, -1) - log_left
     log_value = jnp.concatenate([log_taken + before, log_left.sum(-1, keepdims=True)], -1)
-    # No share is 0, where a Dirichlet's density may be infinite.
-    least = float(np.log(2 * jnp.finfo(u.dtype).tiny))
+    # No share is 0, where a Dirichlet's density may be infinite, nor so near to it that the density's slope, which is
+    # some rows' weight over the share, passes the largest number: 1e7 times 1 / share does not.
+    least = 0.8 * float(np.log(jnp.finfo(u.dtype).tiny))
     return jnp.exp(jnp.maximum(log_value, least)), lambda: (log_taken + log_left + before).sum(-1)
 
 
 def _ordered(_: Support, u: Array) -> Mapped:
-    steps = jnp.concatenate([u[..., :1], jnp.exp(u[..., 1:])], -1)
-    return jnp.cumsum(steps, -1), lambda: u[..., 1:].sum(-1)
+    steps = _apart(u[..., :1], jnp.exp(u[..., 1:]))
+    return jnp.cumsum(jnp.concatenate([u[..., :1], steps], -1), -1), lambda: u[..., 1:].sum(-1)
 
 
 def _positive_ordered(_: Support, u: Array) -> Mapped:
-    return jnp.cumsum(jnp.exp(u), -1), lambda: u.sum(-1)
+    first = jnp.exp(u[..., :1])
+    steps = _apart(first, jnp.exp(u[..., 1:]))
+    return jnp.cumsum(jnp.concatenate([first, steps], -1), -1), lambda: u.sum(-1)
+
+
+def _apart(first: Array, steps: Array) -> Array:
+    """Return steps that rounding leaves steps: a model may take the log of one, which must not be that of 0."""
+    furthest = jnp.abs(first) + steps.sum(-1, keepdims=True)
+    least = 4 * jnp.finfo(steps.dtype).eps * furthest + 4 * jnp.finfo(steps.dtype).tiny
+    return jnp.maximum(steps, jax.lax.stop_gradient(least))
 
 
 def _corr_cholesky(_: Support, u: Array) -> Mapped:

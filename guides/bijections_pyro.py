@@ -52,18 +52,28 @@ def _simplex(_: Support, u: Tensor) -> Mapped:
     log_taken, log_left = logsigmoid(sticks), logsigmoid(-sticks)
     before = torch.cumsum(log_left, -1) - log_left
     log_value = torch.cat([log_taken + before, log_left.sum(-1, keepdim=True)], -1)
-    # No share is 0, where a Dirichlet's density may be infinite.
-    least = float(np.log(2 * torch.finfo(u.dtype).tiny))
+    # No share is 0, where a Dirichlet's density may be infinite, nor so near to it that the density's slope, which is
+    # some rows' weight over the share, passes the largest number: 1e7 times 1 / share does not.
+    least = 0.8 * float(np.log(torch.finfo(u.dtype).tiny))
     return torch.exp(torch.clamp(log_value, min=least)), lambda: (log_taken + log_left + before).sum(-1)
 
 
 def _ordered(_: Support, u: Tensor) -> Mapped:
-    steps = torch.cat([u[..., :1], torch.exp(u[..., 1:])], -1)
-    return torch.cumsum(steps, -1), lambda: u[..., 1:].sum(-1)
+    steps = _apart(u[..., :1], torch.exp(u[..., 1:]))
+    return torch.cumsum(torch.cat([u[..., :1], steps], -1), -1), lambda: u[..., 1:].sum(-1)
 
 
 def _positive_ordered(_: Support, u: Tensor) -> Mapped:
-    return torch.cumsum(torch.exp(u), -1), lambda: u.sum(-1)
+    first = torch.exp(u[..., :1])
+    steps = _apart(first, torch.exp(u[..., 1:]))
+    return torch.cumsum(torch.cat([first, steps], -1), -1), lambda: u.sum(-1)
+
+
+def _apart(first: Tensor, steps: Tensor) -> Tensor:
+    """Return steps that rounding leaves steps: a model may take the log of one, which must not be that of 0."""
+    furthest = torch.abs(first) + steps.sum(-1, keepdim=True)
+    least = 4 * torch.finfo(steps.dtype).eps * furthest + 4 * torch.finfo(steps.dtype).tiny
+    return torch.maximum(steps, least.detach())
 
 
 def _corr_cholesky(_: Support, u: Tensor) -> Mapped:

@@ -16,7 +16,9 @@ FLOORS = (
     ("zoo.distributions", "zoo.models", "zoo.datasets", "zoo.backends"),
     ("zoo.checks",),
     ("zoo.catalogue", "zoo.checks"),
-    ("zoo.request", "zoo.posterior", "zoo.progress", "zoo.schedule"),
+    ("zoo.posterior", "zoo.schedule", "zoo.finish"),
+    ("zoo.request", "zoo.learning"),
+    ("zoo.progress",),
     # A Run answers refit, inference_data and save by asking these, when asked.
     ("zoo.run", "zoo.fitted", "zoo.bounds", "zoo.rows", "zoo.inference", "zoo.inference_data", "zoo.storage"),
     ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose", "zoo.pictures"),

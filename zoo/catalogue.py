@@ -116,9 +116,16 @@ class Model:
         return is_idx is not None and bool(is_idx(str(path)))
 
     def simulate(self, seed: int, size: int) -> Data:
-        """Draw a data set from the model, with the true parameters that `data.simulate` says."""
-        given = {name: value for name, value in self.options.items() if value is not None}
-        return self._module("data").simulate(seed, size, **given)
+        """Draw a data set from the model at `truth`."""
+        return self._module("data").simulate(seed, size, **self._said)
+
+    def truth(self, seed: int) -> Data:
+        """Return the params and global latents that `simulate` draws with for this seed."""
+        return self._module("data").truth(seed, **self._said)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        return {name: value for name, value in self.options.items() if value is not None}
 
     def log_likelihood(self, data: Data, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """Return the exact log density of each row at given params and global latents (n,); None where not known.

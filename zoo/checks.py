@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from zoo.errors import UserError, unknown
 
 STEPS_NDIM = 3  # of series (n, T, D)
 SERIES = "series"  # the column that says to which of several a line belongs
+
+
+FAR = 1e5  # means beyond so many sds: single precision then rounds a value by more than a hundredth of an sd
 
 
 def check_options(card: Card, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +126,35 @@ def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
     if not (np.abs(np.where(unseen, 0, flat)) < np.finfo(np.float32).max).all():
         raise UserError(f"{where} has values beyond single precision; rescale it")
     return array
+
+
+def check_precision(card: Card, data: Mapping[str, np.ndarray], dtype: str) -> None:
+    """Refuse data that single precision cannot tell apart: far from 0 beside how much they vary.
+
+    Args:
+        card: of the model.
+        data: arrays by name; along the last axis of those with two or more lie the columns.
+        dtype: in which the model is to be computed.
+
+    Raises:
+        UserError: naming the column, and what to do.
+    """
+    if dtype != "float32":
+        return
+    for name, array in data.items():
+        columns = array.reshape(len(array), -1) if array.ndim < STEPS_NDIM else array.reshape(-1, array.shape[-1])
+        # What was not seen, NaN, says nothing; a column that was never seen is nobody's.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            middle, spread = np.nanmean(columns, 0), np.nanstd(columns, 0)
+        far = np.flatnonzero((np.abs(middle) > FAR * spread) & (spread > 0))
+        if len(far):
+            place = f", column {far[0]} from 0," if columns.shape[1] > 1 else ""
+            raise UserError(
+                f"{card.name}: {name!r}{place} lies about {abs(middle[far[0]]):.2g} from 0 and varies by "
+                f"{spread[far[0]]:.2g}, which single precision cannot tell apart; subtract a constant from it, or use "
+                "dtype='float64'"
+            )
 
 
 def read_table(path: Path, card: Card) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import click
 from guides.errors import GuideError
 from zoo.card import Card, Option
 from zoo.errors import FitError, UserError, unknown
+from zoo.schedule import AUTO
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 KINDS = {int: "an integer", float: "a finite number", bool: "true or false"}
@@ -64,6 +65,25 @@ def fail(message: str, code: int) -> NoReturn:
     """Print one line on stderr and exit."""
     click.echo(f"zoo: error: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+class Steps(click.ParamType):
+    """A whole number of steps, or "auto"."""
+
+    name = "steps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Return the number, or "auto".
+
+        Raises:
+            BadParameter: it is neither.
+        """
+        if value == AUTO:
+            return AUTO
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor auto", param, ctx)
 
 
 def literal(text: str) -> Any:
@@ -163,8 +183,9 @@ FIT_OPTIONS = (
     click.option("--local-option", "local_options", multiple=True, metavar="NAME=VALUE", help="Of both: depth=2."),
     click.option("--method", metavar="svi|nuts", help="How to learn. [default: svi]"),
     click.option("--backend", metavar="pyro|numpyro", help="Which library runs it. [default: numpyro]"),
-    click.option("--num-steps", type=int, help="Steps of SVI. [default: the card's]"),
-    click.option("--batch-size", type=int, help="Rows a step. [default: the card's, or all]"),
+    click.option("--num-steps", metavar="N|auto", type=Steps(), help="Steps of SVI. [default: auto, until it arrives]"),
+    click.option("--finish/--no-finish", default=None, help="L-BFGS after SVI. [default: with auto steps]"),
+    click.option("--batch-size", type=int, help="Rows per step. [default: the card's; all up to 2,000, 1,000 of more]"),
     click.option("--learning-rate", type=float, help="Of SVI. [default: the card's]"),
     click.option("--optimizer", metavar="NAME", help="Of SVI. [default: adam]"),
     click.option("--num-particles", type=int, help="Draws of the guide a step. [default: 1]"),

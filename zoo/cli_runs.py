@@ -28,8 +28,8 @@ LONG = 60  # numbers of an array that are not printed one by one
 def facts(run: Run) -> dict[str, str]:
     """Return what a fit found, in words."""
     how = f"{run.method} in {run.backend}, seed {run.seed}"
-    found = {"learnt by": how if run.method == "nuts" else f"{how}, {run.request.num_steps} steps"}
-    if run.status != "complete":
+    found = {"learnt by": how if run.method == "nuts" else f"{how}, {steps(run)}"}
+    if run.method == "svi":
         found["status"] = run.status
     if run.latents and run.method == "svi":
         found["guide"] = f"{run.guide}, {run.num_parameters} parameters in all"
@@ -52,6 +52,13 @@ def facts(run: Run) -> dict[str, str]:
         found["log-likelihood"] = words if exact else f"at least about {words}; {likelihood.method}, a lower bound"
     found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value >= 0.05)
     return found
+
+
+def steps(run: Run) -> str:
+    """Return what learning consisted of, in words."""
+    words = {"svi": "steps", "finish": "iterations of the finish"}
+    taken = (f"{p.steps:,} {words[p.name]}" if p.name in words else p.ended for p in run.phases)
+    return ", ".join(taken) or f"{len(run.losses):,} steps"
 
 
 def bounds(run: Run) -> dict[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.checks import STEPS_NDIM
 from zoo.estimators import TRUSTED_K_HAT, k_hat_note
 from zoo.inference_data import Loo, loo, summary
+from zoo.learning import CONVERGED
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -60,6 +61,8 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
     left_out = loo(run) if rows else None
     k_hat = run.k_hat()
     verdicts: dict[str, str] = {}
+    if run.method == "svi":
+        verdicts["learning"] = learning_verdict(run)
     if run.method == "nuts":
         verdicts |= chain_verdicts(rows, run.sample_stats)
     if k_hat is not None:
@@ -76,6 +79,18 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
     words = f"unlike the data in {', '.join(named)}{more}" if odd else "like the data in every statistic below"
     verdicts["replicated data"] = words
     return Diagnosis(rows, verdicts, left_out, checks, k_hat)
+
+
+def learning_verdict(run: Run) -> str:
+    """Say whether learning has arrived, and how far the exact optimum is, where the model knows it."""
+    words = run.status if run.status == CONVERGED else f"{run.status}: not to be trusted"
+    best = None if run.latents else run.model.exact.fit(run.data, **run.model.options)
+    known = None if best is None else run.model.log_likelihood(run.data, best)
+    if known is None:
+        return words
+    rows = np.asarray(known)
+    short = (rows.sum() - float(np.sum(run.log_likelihood().value))) / len(rows)
+    return f"{words}; {short:.2g} nats per row below the exact maximum of the likelihood"
 
 
 def chain_verdicts(rows: list[dict[str, Any]], stats: Mapping[str, np.ndarray]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from zoo.card import Site
 from zoo.catalogue import Data, Model
 from zoo.errors import UserError
 from zoo.labels import relabel
+from zoo.learning import Phase
 from zoo.request import NO_GLOBALS, Request
 
 
@@ -41,6 +42,7 @@ class Fitted:
         self.state: State | None = None
         self.chains: Chains | None = None
         self.seconds: dict[str, float] = {}
+        self.phases: tuple[Phase, ...] = ()
         self.status = "complete"
         self.versions = {
             "python": platform.python_version(),
@@ -131,6 +133,19 @@ class Fitted:
     @cached_property
     def program(self) -> Any:
         """The model with its guide and data in the run's backend, built on first use."""
+        program = self.build(self.request.dtype)
+        needed = (*program.model_params, *program.guide.parameters) if self.params and self.method == "svi" else ()
+        lost = next((site.name for site in needed if site.name not in self.params), None)
+        if lost:
+            raise UserError(f"this run of {self.model.name} has no {lost!r}, which its guide needs; fit it again")
+        return program
+
+    def build(self, dtype: str) -> Any:
+        """Return the model with its guide and data in a precision.
+
+        Raises:
+            UserError: the guide cannot serve the model.
+        """
         asked, card = self.request, self.model.card
         plain = asked.guide in {None, NO_GLOBALS}
         how = {
@@ -146,23 +161,18 @@ class Fitted:
             "joint": asked.method == "nuts",
         }
         try:
-            program = backends.get(asked.backend).Program(
+            return backends.get(asked.backend).Program(
                 self.model.function(asked.backend),
                 self.data,
                 self.model.options,
                 how,
                 frozen=self.frozen,
                 num_particles=asked.num_particles or 1,
-                dtype=asked.dtype,
+                dtype=dtype,
                 device=asked.device,
             )
         except GuideError as error:
             raise UserError(f"{self.model.name}: {error}") from None
-        needed = (*program.model_params, *program.guide.parameters) if self.params and asked.method == "svi" else ()
-        lost = next((site.name for site in needed if site.name not in self.params), None)
-        if lost:
-            raise UserError(f"this run of {self.model.name} has no {lost!r}, which its guide needs; fit it again")
-        return program
 
     @property
     def has_elbo(self) -> bool:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from guides.families import generator
-from guides.guide import GUIDE_PARAMS
+from guides.families import family, generator
+from guides.guide import GUIDE_PARAMS, PREFIX
+from guides.local_layout import PHI
+from guides.sites import TracedSite
 from guides.start import Start
 from zoo import backends
 from zoo.backends.state import State, Values
 from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
+from zoo.checks import check_precision
 from zoo.errors import FitError, UserError, unknown
+from zoo.learning import Learnt, NotFiniteError, Phase, Plan, learn, never_below
 from zoo.progress import Progress
 from zoo.request import Request
+from zoo.rows import settle
 from zoo.run import Run
-from zoo.schedule import chunks, cosine, epochs
-
-EXPLORE = 1000  # steps that tell good restarts from bad ones
+from zoo.schedule import AUTO, epochs
 
 
 def fit(
@@ -34,7 +39,8 @@ def fit(
     local_guide: str | None = None,
     method: str = "svi",
     backend: str = "numpyro",
-    num_steps: int | None = None,
+    num_steps: int | str | None = None,
+    finish: bool | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     optimizer: str = "adam",
@@ -62,12 +68,15 @@ def fit(
         local_guide: family of the local latents. Default "mean_field"; discrete ones have one, "categorical".
         method: "svi", or "nuts" for the reference.
         backend: "pyro" or "numpyro".
-        num_steps: steps of SVI. Default: the card's.
-        batch_size: rows a step. Default: the card's; all of them where it says none.
-        learning_rate: of the first step; it falls to 0 along a cosine. Default: the card's.
+        num_steps: steps of SVI. Default "auto": rounds of steps, until the ELBO no longer rises beyond its error.
+        finish: whether an ELBO without noise is finished by a second-order method after SVI. Default: with "auto" it
+            is, and after a fixed number of steps it is not.
+        batch_size: rows per step. Default: the card's; if it says none, all rows up to 2,000, and 1,000 of more.
+        learning_rate: of the first step; it falls to 0 along a cosine, and is halved if the loss is not finite.
+            Default: the card's.
         optimizer: "adam".
         num_particles: draws a step. Default 1.
-        restarts: starts tried side by side before the best goes on. Default: the card's.
+        restarts: starts that are tried, on at most 2,000 rows, before the best goes on. Default: the card's.
         num_chains, num_warmup: of NUTS. Default 4 and 500.
         num_draws: draws kept: from the guide, or a chain of NUTS.
         seed: of everything random; the same seed gives the same run.
@@ -84,11 +93,11 @@ def fit(
 
     Raises:
         UserError: something asked for is wrong, said in one line, before anything is traced or written.
-        FitError: the loss is not finite at some step; its `.run` holds the last good state.
+        FitError: the loss is not finite, whatever the rate; its `.run` holds the last good state.
 
-    >>> run = fit("height", num_steps=500)
-    >>> round(float(run.params["loc"]), 3)
-    1.683
+    >>> run = fit("height")
+    >>> round(float(run.params["loc"]), 3), run.status
+    (1.683, 'converged')
     """
     if isinstance(model, Model) and options:
         raise UserError(f"options {', '.join(options)} are given twice; give them to zoo.model alone")
@@ -100,6 +109,7 @@ def fit(
         method=method,
         backend=backend,
         num_steps=num_steps,
+        finish=finish,
         batch_size=batch_size,
         learning_rate=learning_rate,
         optimizer=optimizer,
@@ -133,6 +143,7 @@ def run_request(
         frozen: parameters of the model that are held.
     """
     asked = asked.checked(model, data, frozen or {})
+    check_precision(model.card, data, asked.dtype)
     if out is not None and Path(out).exists():
         raise UserError(f"output folder {str(out)!r} exists; name one that does not")
     backends.get(asked.backend).check_device(asked.device)
@@ -142,7 +153,7 @@ def run_request(
     run.program  # noqa: B018 built here, so that a guide that cannot serve the model says so first
     run.seconds["build"] = time.perf_counter() - began
     try:
-        with Progress(asked.num_steps or 0, f"{model.name} {asked.backend}", shown=progress) as bar:
+        with Progress(f"{model.name} {asked.backend}", shown=progress) as bar:
             _nuts(run) if asked.method == "nuts" else _svi(run, bar)
     except FitError as error:
         if out is None or run.state is None:
@@ -155,60 +166,102 @@ def run_request(
 
 
 def _svi(run: Run, bar: Progress) -> None:
-    asked, program = run.request, run.program
-    # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew.
-    steps = int(asked.num_steps or 0) if program.coordinates.size or program.guide.table else 0
-    rate = float(asked.learning_rate or 0)
-    began = time.perf_counter()
-    table = program.guide.table
-    state = State.at(_best_start(run, steps, rate), None if table is None else table.value)
-    run.seconds["explore"] = time.perf_counter() - began
-    rates = cosine(rate, steps)
-    batches = epochs(len(next(iter(run.data.values()))), asked.batch_size, steps, asked.seed)
-    losses, compiling, began = np.full(steps, np.nan), 0.0, time.perf_counter()
-    for first, last in chunks(steps):
-        rows = None if batches is None else batches[first:last]
-        state, losses[first:last], seconds = program.learn(state, rates[first:last], rows, asked.seed)
-        compiling += seconds
-        bar.update(last, losses[last - 1])
-        if not np.isfinite(losses[first:last]).all():
-            _stop(run, state, losses, batches)
-    run.seconds |= {"compile": compiling, "learn": time.perf_counter() - began - compiling}
-    run.state, run.losses = program.settled(state), losses
-    run.params = program.values(state)
+    asked, program, rows = run.request, run.program, len(next(iter(run.data.values())))
+    auto = asked.num_steps == AUTO
+    # A refit may leave nothing to learn: a frozen model whose local latents alone are treated anew. Nor is there
+    # anything for SVI if the rows' φ alone are to be learnt, and climb to their end afterwards.
+    idle = not (program.coordinates.size or (program.guide.table and not (auto and asked.finish)))
+    steps = run.model.card.learning.num_steps if auto else int(asked.num_steps or 0)
+    plan = Plan(
+        num_steps=0 if idle else steps,
+        auto=auto,
+        finish=bool(asked.finish),
+        rate=float(asked.learning_rate or 0),
+        batch_size=asked.batch_size,
+        rows=rows,
+        seed=asked.seed,
+    )
+    poorer = _poorer(run, bar) if auto and run.latents else None
+    try:
+        if poorer is None:
+            places = [run.starts]
+            count = asked.restarts or 1
+            places += [run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(1, count)]
+            points = [starting_point(run, place) for place in places]
+            doubled = partial(run.build, "float64") if asked.dtype == "float32" else None
+            learnt = learn(program, plan, points, bar.update, doubled)
+        else:
+            learnt = never_below(program, plan, raised_point(run, poorer), bar.update)
+    except NotFiniteError as error:
+        _keep(run, error.learnt)
+        raise _not_finite(run, error) from None
+    if program.guide.table and plan.finish:
+        learnt = _settled(run, plan, learnt)
+    _keep(run, learnt)
     if run.latents and asked.guide == "laplace":
         run.params["globals.scale_tril"] = inverse_curvature(program.hessian(run.params))
 
 
-def _stop(run: Run, state: State, losses: np.ndarray, batches: np.ndarray | None) -> None:
-    """Raise the error of a loss that is not finite, with the last good state.
+def _poorer(run: Run, bar: Progress) -> Run | None:
+    """Fit the poorer family that the guide's contains, where it contains one."""
+    name = family(run.guide).contains
+    if name is None:
+        return None
+    asked = replace(run.request, guide=name, guide_options={})
+    poorer = Run(run.model, run.data, asked, run.starts, run.frozen)
+    _svi(poorer, bar)
+    run.seconds["poorer"] = sum(poorer.seconds.values())
+    return poorer
 
-    Raises:
-        FitError: always.
-    """
-    step = int(np.argmin(np.isfinite(losses)))
-    rows = None if batches is None else batches[step]
-    site = run.program.blame(state, rows, run.request.seed)
-    run.state, run.losses, run.params = run.program.settled(state), losses[:step], run.program.values(state)
-    run.status = f"stopped: not finite at step {step + 1}, site {site!r}"
-    raise FitError(
-        f"{run.model.name}: the loss is not finite at step {step + 1} of {len(losses)}, at site {site!r}; "
-        "try a smaller learning_rate, or look at the data's scale",
-        step + 1,
-        site,
-        run,
+
+def raised_point(run: Run, poorer: Run) -> np.ndarray:
+    """Return v at which the guide is the member of the poorer family that was fitted, and all else as it was there."""
+    member = {p.name.removeprefix(PREFIX): poorer.params[p.name] for p in poorer.program.guide.parameters if _own(p)}
+    rng = generator(run.seed, "raised")
+    richer = family(run.guide)
+    assert richer.raised
+    raised = richer.raised(member, rng, **run.request.guide_options)
+    values = {p.name: p.value for p in run.program.guide.parameters} | poorer.params
+    values |= {PREFIX + name: value for name, value in raised.items()}
+    return run.program.coordinates.vector(values)
+
+
+def _own(parameter: TracedSite) -> bool:
+    return parameter.name.startswith(PREFIX)
+
+
+def _settled(run: Run, plan: Plan, learnt: Learnt) -> Learnt:
+    """Let every row's φ climb to its end, all else held."""
+    began = time.perf_counter()
+    values = run.program.values(learnt.state)
+    found = settle(run.program, values, run.data, values[PHI], run.seed)
+    status = learnt.status if found.arrived else f"not converged: {found}"
+    state = replace(learnt.state, table=State.at(learnt.state.v, found.phi).table)
+    phases = (*learnt.phases, Phase("rows", 0, str(found)))
+    seconds = learnt.seconds | {"rows": time.perf_counter() - began}
+    return replace(learnt, state=state, status=status, phases=phases, seconds=seconds)
+
+
+def _keep(run: Run, learnt: Learnt) -> None:
+    run.state, run.losses = run.program.settled(learnt.state), learnt.losses
+    run.phases, run.status = learnt.phases, learnt.status
+    run.seconds |= learnt.seconds
+    run.params = run.program.values(learnt.state)
+
+
+def _not_finite(run: Run, error: NotFiniteError) -> FitError:
+    """Return the error of a loss that is not finite whatever the rate: what, where, and what may help."""
+    step, batch_size = len(run.losses) + 1, run.request.batch_size
+    batches = epochs(len(next(iter(run.data.values()))), batch_size, step, run.request.seed)
+    site = run.program.blame(error.learnt.state, None if batches is None else batches[-1], run.request.seed)
+    run.status = f"stopped: not finite at step {step}, site {site!r}"
+    if step == 1:
+        why = "before any step, so that no rate helps: the data do not suit the model, or its start does not suit them"
+    else:
+        why = f"at every rate down to {error.rate:.1g}; look at the data's scale, or try dtype='float64'"
+    return FitError(
+        f"{run.model.name}: the loss is not finite at step {step}, at site {site!r}, {why}", step, site, run
     )
-
-
-def _best_start(run: Run, steps: int, rate: float) -> np.ndarray:
-    """Climb from every restart, and return v of the start that led highest."""
-    program, count = run.program, int(run.request.restarts or 1)
-    if count == 1 or not steps:
-        return starting_point(run, run.starts)
-    tried = (run.model.start(run.data, generator(run.request.seed, f"start {i}")) for i in range(count))
-    points = np.stack([starting_point(run, starts) for starts in tried])
-    losses = program.explore(points, cosine(rate, min(steps, EXPLORE)))
-    return points[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))]
 
 
 def starting_point(run: Run, starts: Mapping[str, Start]) -> np.ndarray:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-import numpy as np
+from zoo.learning import Progressed
 
 
 class Progress:
     """Show how far a fit has come.
 
     Args:
-        total: number of steps; 0 where nothing tells how far it is.
         label: what is fitted.
         shown: whether to show anything; a bar also needs a terminal.
     """
 
-    def __init__(self, total: int, label: str, *, shown: bool) -> None:
-        self.total, self.label, self.shown = total, label, shown
+    def __init__(self, label: str, *, shown: bool) -> None:
+        self.label, self.shown = label, shown
         self._bar: Any = None
         self._task: Any = None
 
@@ -34,21 +33,21 @@ class Progress:
                     TextColumn("{task.description}"),
                     BarColumn(),
                     MofNCompleteColumn(),
-                    TextColumn("{task.fields[loss]}"),
+                    TextColumn("{task.fields[said]}"),
                     TimeRemainingColumn(),
                 )
                 self._bar = Bar(*columns, console=console, transient=True)
                 self._bar.start()
-                self._task = self._bar.add_task(
-                    self.label, total=self.total or None, loss="compiling …" if self.total else "sampling …"
-                )
+                self._task = self._bar.add_task(self.label, total=None, said="starting …")
         return self
 
-    def update(self, done: int, loss: float) -> None:
-        """Say how many steps are done, and the last one's loss in nats."""
+    def update(self, progressed: Progressed) -> None:
+        """Say how many steps are done of those planned, the ELBO with its error, and the rate."""
         if self._bar is not None:
-            words = f"loss {loss:.3f}" if np.isfinite(loss) else ""
-            self._bar.update(self._task, completed=done, loss=words)
+            p = progressed
+            error = f" ± {p.error:.2g}" if p.error else ""
+            words = f"ELBO {p.elbo:,.2f}{error} nats, " + (f"rate {p.rate:.1e}" if p.rate else p.phase)
+            self._bar.update(self._task, completed=p.step, total=p.steps or None, said=words)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -16,11 +16,12 @@ from zoo import backends
 from zoo.card import Card, Site
 from zoo.catalogue import Model
 from zoo.errors import UserError, unknown
+from zoo.schedule import AUTO, default_batch
 
 METHODS, OPTIMIZERS, DTYPES = ("svi", "nuts"), ("adam",), ("float32", "float64")
 NO_GLOBALS = "no globals"
 _NUTS_ONLY = ("num_chains", "num_warmup")
-_SVI_ONLY = ("guide", "num_steps", "batch_size", "learning_rate", "num_particles", "restarts")
+_SVI_ONLY = ("guide", "num_steps", "finish", "batch_size", "learning_rate", "num_particles", "restarts")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Request:
     local_guide: str | None = None
     method: str = "svi"
     backend: str = "numpyro"
-    num_steps: int | None = None
+    num_steps: int | str | None = None
+    finish: bool | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     optimizer: str = "adam"
@@ -91,8 +93,9 @@ class Request:
             local=local,
             local_guide=local_guide,
             local_options=self._local_options(served, local_guide, locals_),
-            batch_size=None if nuts else self.batch_size or (learning.batch_size and min(learning.batch_size, rows)),
-            num_steps=None if nuts else self.num_steps or learning.num_steps,
+            batch_size=None if nuts else self.batch_size or self._batch(learning.batch_size, rows),
+            num_steps=None if nuts else self.num_steps or AUTO,
+            finish=None if nuts else self.num_steps in {None, AUTO} if self.finish is None else self.finish,
             learning_rate=None if nuts else self.learning_rate or learning.learning_rate,
             num_particles=None if nuts else self.num_particles or 1,
             restarts=None if nuts else self.restarts or learning.restarts,
@@ -127,8 +130,11 @@ class Request:
         for name in names:
             value = getattr(self, name)
             whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= 1):
-                raise UserError(f"{name}={value!r} must be a whole number of at least 1")
+            auto = name == "num_steps"
+            if value is not None and not (whole and value >= 1) and not (auto and value == AUTO):
+                raise UserError(f"{name}={value!r} must be a whole number of at least 1{', or auto' if auto else ''}")
+        if self.finish not in {None, True, False}:
+            raise UserError(f"finish={self.finish!r} must be True or False")
         if not isinstance(self.seed, (int, np.integer)) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
             raise UserError(f"seed={self.seed!r} must be a whole number from 0 to 2147483647")
         rate = self.learning_rate
@@ -136,6 +142,10 @@ class Request:
             raise UserError(f"learning_rate={rate!r} must be a positive number")
         if self.batch_size is not None and self.batch_size > rows:
             raise UserError(f"batch_size={self.batch_size} is more than the data's {rows} rows; take at most {rows}")
+
+    def _batch(self, said: int | None, rows: int) -> int | None:
+        """Return the rows per step: the card's, as far as there are so many, or what suits the number of rows."""
+        return default_batch(rows) if said is None else min(said, rows)
 
     def _family_options(self, guide: str | None) -> dict[str, Any]:
         known = family(guide).options if guide not in {None, NO_GLOBALS} else {}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from guides.start import Start
 from zoo.backends.state import Chains, State
 from zoo.catalogue import model as find
 from zoo.errors import UserError
+from zoo.learning import Phase
 from zoo.request import Request
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def save(run: Run, folder: Path) -> Path:
         if run.state and run.state.table is not None:
             moments["table"] = run.state.table
         save_file(_arrays({"losses": run.losses, **moments, **starts, **held}), made / OPTIMISER)
-        if run.latents and run.status == "complete":
+        if run.latents and not run.status.startswith("stopped"):
             write(run, made / DRAWS)
         made.rename(folder)
     return folder
@@ -85,6 +86,7 @@ def manifest(run: Run) -> dict[str, Any]:
         "derived_options": run.model.derived,
         "request": run.request.words(),
         "status": run.status,
+        "phases": [asdict(phase) for phase in run.phases],
         "steps": run.state.count if run.state else 0,
         "seconds": run.seconds,
         "data": {name: list(v.shape) for name, v in run.data.items()},
@@ -128,6 +130,7 @@ def load(folder: Path, backend: str | None = None) -> Run:
         frozen,
     )
     run.params, run.losses, run.seconds, run.status = params, rest["losses"], said["seconds"], said["status"]
+    run.phases = tuple(Phase(**phase) for phase in said.get("phases", ()))
     run.versions |= said["versions"]
     if "v" in rest:
         run.state = State(rest["v"], rest["mean"], rest["square"], said["steps"], rest.get("table"))

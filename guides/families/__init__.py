@@ -17,6 +17,7 @@ from guides.discovery import folders, load
 from guides.sites import TracedSite
 
 Initial = Callable[..., tuple[TracedSite, ...]]
+Raised = Callable[..., Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Family:
             serves local latents.
         discrete: whether it serves discrete latents, and no others.
         point: whether learning climbs to a point, which only exists where the joint density is bounded.
+        contains: a poorer family, of which it has every member; learning may start from that one's end.
+        raised: (parameters of a member of that family, rng, **options) -> those of its own parameters that are other
+            than at `initial`, at which it is that member; rows in front where they have rows in front.
+        rate: learning rate from there on, as a share of the poorer family's: less if noise moves many parameters.
     """
 
     summary: str
@@ -45,6 +50,9 @@ class Family:
     shared: bool = False
     discrete: bool = False
     point: bool = False
+    contains: str | None = None
+    raised: Raised | None = None
+    rate: float = 1.0
 
     def by_row(self, parameter: str) -> bool:
         """Whether each row has its own value of a parameter, when the family serves local latents."""

@@ -121,3 +121,14 @@ def test_a_site_without_coordinates_is_refused():
 def test_a_start_outside_its_support_is_refused():
     with pytest.raises(GuideError, match="outside its support 'positive'"):
         unconstrain(Support("positive", 0.0), np.array([-1.0]))
+
+
+@pytest.mark.parametrize("word", ["ordered", "positive_ordered"])
+def test_what_is_ordered_stays_apart_in_single_precision(word, backend):
+    """A gap below rounding would be 0, and a model that takes its logarithm −inf; so would its gradient be."""
+    constrain = import_module(f"guides.bijections_{backend}").constrain
+    array = import_module("torch").as_tensor if backend == "pyro" else import_module("jax.numpy").asarray
+    u = np.array([[4.0, -30.0, -90.0, -200.0], [-4.0, -30.0, 3.0, -30.0], [0.0, -200.0, -200.0, -200.0]], np.float32)
+    value = np.asarray(constrain(SUPPORTS[word][0], array(u))[0])
+    assert value.dtype == np.float32
+    assert (np.diff(value) > 0).all()

@@ -157,3 +157,55 @@ def test_the_flow_has_the_layers_asked_for():
 def test_an_option_out_of_range_is_refused(name, options, words):
     with pytest.raises(guides.GuideError, match=words):
         family(name).initial(SIZE, generator(0, name), **options)
+
+
+def member(size: int, rows: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    return {"loc": rng.normal(3.0, 2.0, (*rows, size)), "scale": np.exp(rng.normal(-1.0, 2.0, (*rows, size)))}
+
+
+RAISED = [f for f in FAMILIES if family(f).contains]
+
+
+@pytest.mark.parametrize("rows", [(), (4,)])
+@pytest.mark.parametrize("size", [1, SIZE])
+@pytest.mark.parametrize("name", RAISED)
+def test_a_raised_family_is_the_poorer_ones_member(name, size, rows, lib):
+    """The same noise gives v and log q of the poorer family; low_rank is off it by correlations of 1e-3."""
+    poor, given = family(name).contains, member(size, rows)
+    first = {s.name: s.value for s in family(name).initial(size, generator(0, name))}
+    params = {**first, **family(name).raised(given, generator(0, "raised"))}
+    noise = np.random.default_rng(8).standard_normal((*rows, family(name).noise_size(size)))
+    if name == "low_rank":
+        factor, scale = params["cov_factor"], params["scale"]
+        covariance = factor @ np.swapaxes(factor, -1, -2) + scale[..., None] ** 2 * np.eye(size)
+        correlation = covariance / (given["scale"][..., None] * given["scale"][..., None, :])
+        np.testing.assert_allclose(np.diagonal(correlation, axis1=-2, axis2=-1), 1.0, rtol=1e-12)
+        # KL(raised, member) = −½ log|correlation|, and correlations are 1e-3 at most.
+        assert (-0.5 * np.linalg.slogdet(correlation)[1] <= 0.51e-6 * size * (size - 1) / 2).all()
+        assert (factor != 0).all()
+        return
+    found = draw(name, lib, {k: lib.array(v) for k, v in params.items()}, lib.array(noise))
+    expected = draw(poor, lib, {k: lib.array(v) for k, v in given.items()}, lib.array(noise))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(lib.numpy(a), lib.numpy(b), rtol=1e-10, atol=1e-10)  # rounding in the splines
+
+
+@pytest.mark.parametrize("name", RAISED)
+@pytest.mark.needs("pyro")
+def test_gradients_reach_every_parameter_soon_after_it_is_raised(name):
+    """One step away: weights in front of weights that are 0 have none before."""
+    import torch
+
+    module, noise = import_module(f"guides.families.{name}.guide_pyro"), np.random.default_rng(3)
+    first = {s.name: s.value for s in family(name).initial(SIZE, generator(0, name))}
+    values = {**first, **family(name).raised(member(SIZE), generator(0, "raised"))}
+    params = {k: torch.tensor(v, requires_grad=True) for k, v in values.items()}
+    for _ in range(2):
+        draws = (
+            module.draw(params, e) for e in torch.as_tensor(noise.standard_normal((8, family(name).noise_size(SIZE))))
+        )
+        sum((torch.tanh(v).prod() + log_q**2) for v, log_q in draws).backward()
+        reached = {k: float(p.grad.abs().sum()) for k, p in params.items()}
+        params = {k: (p - 1e-2 * torch.sign(p.grad)).detach().requires_grad_() for k, p in params.items()}
+    assert min(reached.values()) > 0, reached

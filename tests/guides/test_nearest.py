@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 import guides
-from guides.local.nearest.layout import TOTAL, USAGE
+from guides.local.nearest.layout import TOTAL, TURN, USAGE
 
 K, SIZE, POSITIONS, SD = 4, 2, 3, 0.7
 RNG = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def coded(lib: SimpleNamespace) -> Any:
 
 
 def build(lib: SimpleNamespace, rows: np.ndarray, **options: Any) -> Any:
-    how = {"depth": 0, "commitment": 0.3, **options}
+    how = {"depth": 0, "gradient": "straight_through", "commitment": 0.3, **options}
     return guides.build(
         coded(lib), backend=lib.name, data={"x": lib.array(rows)}, local="nearest", local_options=how, seed=3
     )
@@ -107,6 +107,58 @@ def test_the_loss_is_minus_the_joint_and_the_gradient_is_the_one_by_hand(moves, 
         np.testing.assert_allclose(gradient[name], answer, rtol=1e-8, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.parametrize("turn", [0, 2])
+def test_a_search_descends_the_joint_at_the_best_code_of_a_position(turn, lib, rows):
+    """The value is that of the encoder's codes; the gradient that at the codes found, by hand over every code."""
+    guide = build(lib, rows, gradient="search")
+    params = {**values_of(guide), TURN: np.array(float(turn))}
+    value, gradient = loss(lib, guide, params, rows)
+    said = by_hand(guide, params, rows)
+    assert value == pytest.approx(-said.joint.sum(), rel=1e-10)
+
+    def joint(z: np.ndarray) -> np.ndarray:
+        off = rows - params["codebook"][z].reshape(len(z), -1) @ params["weight"]
+        return norm.logpdf(off, 0, SD).sum(1) + SHARES[np.arange(POSITIONS), z].sum(1)
+
+    found = said.z.copy()
+    for i in range(len(rows)):
+        at = (i + turn) % POSITIONS
+        each = np.repeat(said.z[i][None], K, 0)
+        each[:, at] = np.arange(K)
+        off = rows[i] - params["codebook"][each].reshape(K, -1) @ params["weight"]
+        worth = norm.logpdf(off, 0, SD).sum(1) + SHARES[np.arange(POSITIONS), each].sum(1)
+        found[i, at] = worth.argmax()
+    assert (found != said.z).any(1).sum() > 1
+    assert joint(found).sum() > joint(said.z).sum()
+    codes = params["codebook"][found]
+    off = rows - codes.reshape(len(rows), -1) @ params["weight"]
+    book = np.zeros((K, SIZE))
+    np.add.at(book, found, -(off / SD**2 @ params["weight"].T).reshape(codes.shape))
+    apart = said.said[:, :, None] - params["codebook"]
+    shares = np.exp(-(apart**2).sum(-1))
+    shares /= shares.sum(-1, keepdims=True)
+    # Of minus log softmax(-|said - code|^2): 2 (said - code), less its mean under the shares.
+    vectors = 2 * (said.said - codes) - 2 * (shares[..., None] * apart).sum(-2)
+    flat = vectors.reshape(len(rows), -1)
+    expected = {
+        "local.encoder.layer0.weight": flat.T @ said.seen,
+        "local.encoder.layer0.bias": flat.sum(0),
+        "codebook": book,
+        "weight": -codes.reshape(len(rows), -1).T @ (off / SD**2),
+        USAGE: np.zeros(K),
+        TURN: np.zeros(()),
+    }
+    assert set(gradient) == set(expected)
+    for name, answer in expected.items():
+        np.testing.assert_allclose(gradient[name], answer, rtol=1e-8, atol=1e-10, err_msg=name)
+
+
+def test_positions_take_turns(lib, rows):
+    guide = build(lib, rows, gradient="search")
+    params = values_of(guide)
+    assert updated(lib, guide, params, rows)[TURN] == params[TURN] + 1
+
+
 def test_the_mean_over_all_batches_is_the_whole_loss_and_gradient(lib, rows):
     """Over all 15 subsets of 4 of 6 rows: exact up to rounding."""
     guide = build(lib, rows, moves="gradient")
@@ -169,6 +221,7 @@ def test_what_it_cannot_serve_is_refused(lib, rows):
         ({"codebook": "book"}, "param 'book'"),
         ({"codebook": "x"}, "param 'x'"),
         ({"moves": "jumps"}, "Known: ema, gradient"),
+        ({"gradient": "reinforce"}, "Known: search, straight_through"),
         ({"commitment": -1.0}, "commitment=-1.0"),
         ({"decay": 1.0}, "below 1"),
         ({"restart": float("nan")}, "restart=nan"),

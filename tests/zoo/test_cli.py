@@ -164,7 +164,7 @@ def test_a_refit_says_what_it_holds(backends_here: tuple[str, ...]) -> None:
         (("height", "--method", "hmc"), "nuts"),
         (("height", "--data", "nowhere.csv"), "nowhere.csv"),
         (("height", "--num-steps", "0"), "num_steps"),
-        (("height", "--num-steps", "many"), "not a valid integer"),
+        (("height", "--num-steps", "many"), "neither a whole number nor auto"),
         (("height", "--batch-size", "11"), "batch"),
         (("height", "--learning-rate", "-1"), "learning_rate"),
         (("height", "--device", "cuda"), "cuda"),

@@ -58,7 +58,9 @@ def fake_run(card: Card, draws: dict[str, np.ndarray], **changes: Any) -> Simple
         "local": "marginal",
         "num_parameters": 7,
         "gap_note": lambda: "",
-        "request": SimpleNamespace(num_steps=100),
+        "method": "svi",
+        "status": "converged",
+        "losses": np.zeros(100),
         "seconds": {"compile": 1.0, "learn": 2.0},
     }
     return SimpleNamespace(**words | changes)
@@ -221,7 +223,7 @@ def fake_fit(monkeypatch):
         if guide == "flow" and seed == 1:
             raise RuntimeError("step 3, site 'loc': the loss is NaN\nlong story")
         draws = {name: one_draw_each_side(m["mean"], m["sd"]) for name, m in EXACT.items()}
-        return fake_run(card, draws, request=SimpleNamespace(num_steps=num_steps), k_hat=lambda: -math.inf)
+        return fake_run(card, draws, losses=np.zeros(num_steps), k_hat=lambda: -math.inf)
 
     monkeypatch.setattr(cells, "fit", fit)
 

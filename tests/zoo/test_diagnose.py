@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import zoo
 from zoo import diagnose as m
 from zoo.card import Card, Site
 from zoo.report import diagnosis as drawn
@@ -55,6 +56,8 @@ def fake_run(method: str = "nuts", apart: float = 0.0, k_hat: float | None = Non
         log_likelihood_draws=lambda: density,
         k_hat=lambda: k_hat,
         method=method,
+        status="converged",
+        latents=[site for site in card().sites if site.kind == "latent"],
         backend="numpyro",
         guide="mean_field",
         seed=0,
@@ -94,6 +97,23 @@ def test_a_guide_is_judged_by_its_k_hat_and_never_by_r_hat(k_hat: float, trusted
     assert found.trusted is trusted
     assert "R-hat" not in found.verdicts
     assert ("not to be trusted" in found.verdicts["k-hat of the guide"]) is not trusted
+
+
+def test_learning_that_has_not_arrived_is_not_trusted() -> None:
+    run = fake_run("svi", k_hat=0.3)
+    run.status = "not converged: the last 10 steps still raised the ELBO by 2 nats per row"
+    found = m.diagnose(run)
+    assert not found.trusted
+    assert "2 nats per row" in found.verdicts["learning"]
+
+
+def test_the_distance_to_an_exact_fit_is_named(backend: str) -> None:
+    """At loc 1.75 and scale 0.06 the ten heights' likelihood is a closed form, and so is its maximum."""
+    run = zoo.fit("height", backend=backend, num_steps=1, dtype="float64")
+    run.params = {"loc": np.array(1.75), "scale": np.array(0.06)}
+    x = run.data["x"]
+    short = (14.989761 - np.sum(-0.5 * np.log(2 * np.pi * 0.06**2) - (x - 1.75) ** 2 / (2 * 0.06**2))) / 10
+    assert f"{short:.2g} nats per row below the exact maximum" in m.learning_verdict(run)
 
 
 def test_replicates_unlike_the_data_are_named() -> None:

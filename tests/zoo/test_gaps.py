@@ -15,7 +15,7 @@ import zoo
 from zoo import cli, estimators
 from zoo.errors import UserError
 from zoo.gaps import Evidence, annealing, below_zero, gaps, table
-from zoo.gaps.best import balanced, best_phi
+from zoo.gaps.best import best_phi
 from zoo.gaps.measure import draw, noise, summary
 from zoo.inference import run_request
 from zoo.models.ppca import exact
@@ -23,7 +23,7 @@ from zoo.models.random_walk import exact as random_walk
 from zoo.models.random_walk.data import simulate
 from zoo.report.gaps import gap_bars, k_hats
 from zoo.request import Request
-from zoo.rows import prior_phi
+from zoo.rows import balanced, prior_phi
 
 ERRORS = 4.0
 WIDE = {"weight": np.array([[1, 0.5], [0.5, 1], [0.3, -0.2]]), "loc": np.zeros(3), "scale": np.array(0.5)}
@@ -65,7 +65,7 @@ def found(rough: Any) -> Any:
 
 def test_q_star_of_a_linear_model_is_the_closed_form(rough: Any) -> None:
     data = plane()
-    phi = best_phi(rough, data, [prior_phi(rough, ROWS)], 0)
+    phi = best_phi(rough, data, [prior_phi(rough, ROWS)], 0).phi
     # A balanced design of draws integrates quadratics, and so these ELBOs, without error.
     drawn = np.repeat(np.sqrt(2) * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])[:, None], ROWS, 1)
     lost = exact.log_likelihood(data["x"], WIDE) - summary(rough, draw(rough, data, phi, drawn)).elbo
@@ -75,8 +75,8 @@ def test_q_star_of_a_linear_model_is_the_closed_form(rough: Any) -> None:
 def test_q_star_of_many_latents_is_the_closed_form(backend: str) -> None:
     data, T = simulate(1, 10, T=20), 20
     run = zoo.fit("random_walk", data=data, backend=backend, local="constant", num_steps=1, dtype="float64")
-    phi = best_phi(run, data, [prior_phi(run, 10)], 0)
-    elbo = draw(run, data, phi, balanced(80, 10, T, 1)).bounds.mean(0)
+    phi = best_phi(run, data, [prior_phi(run, 10)], 0).phi
+    elbo = draw(run, data, phi, balanced(np.random.default_rng(1), 80, 10, T)).bounds.mean(0)
     lost = random_walk.log_likelihood(data["x"], {}, T=T) - elbo
     assert lost == pytest.approx(np.full(10, random_walk.mean_field_gap(T=T)), abs=1e-3)
 
@@ -193,7 +193,7 @@ def test_points_have_no_gap_and_rows_may_be_held_out(fit: Any) -> None:
     assert "no density" in found.text()
     assert max(map(len, found.text().split("\n"))) <= 80
     known = json.loads(json.dumps(found.as_dict(), allow_nan=False))
-    assert known["arms"][0]["by_row"]["amortization_gap"]["value"] == found.arms[0].amortization.value.tolist()
+    assert known["arms"][0]["by_row"]["difference"]["value"] == found.arms[0].difference.value.tolist()
     assert known["arms"][1]["by_row"] is None
     assert gap_bars(found) is not None
     assert k_hats(found) is not None
@@ -248,6 +248,78 @@ def test_the_command(fit: Any, tmp_path: Path) -> None:
     again = CliRunner().invoke(cli.main, words)
     assert again.exit_code == 2
     assert "--json" in again.stderr
+
+
+def digits(backend: str) -> Any:
+    """Return a small autoencoder of 120 digits, learnt far enough that its encoder is worth something."""
+    data = zoo.model("vae").data()["x"][:120]
+    words = {"num_steps": 800, "learning_rate": 0.01, "batch_size": 40, "local_options": {"width": 32}}
+    return zoo.fit("vae", data=data, backend=backend, latent=2, hidden=16, **words)
+
+
+def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(backend: str, tmp_path: Path) -> None:
+    folder = digits(backend).save(tmp_path / "run")
+    words = ["gaps", str(folder), "--local", "per_datapoint", "--local", "amortized", "--rows", "30"]
+    done = CliRunner().invoke(cli.main, [*words, "--num-draws", "1000"])
+    assert done.exit_code == 0, done.stderr or repr(done.exception)
+    said = " ".join(done.stdout.split())
+    assert "learnt to their end: per_datapoint, mean_field; amortized, mean_field local guide" in said
+    assert "is no amortization gap" not in said
+    free, encoder = json.loads((folder / "gaps" / "gaps.json").read_text())["arms"]
+    assert free["arrived"]
+    assert not encoder["refitted"]
+    difference = free["elbo"] - encoder["elbo"]
+    assert difference > -3 * np.hypot(free["elbo_error"], encoder["elbo_error"])
+    assert abs(free["amortization_gap"]) < 0.02 + 3 * free["amortization_gap_error"]  # rounds of less than 0.01 end it
+    assert encoder["amortization_gap"] > free["amortization_gap"]
+
+
+@pytest.mark.needs("numpyro")
+def test_what_still_rises_has_no_amortization_gap(tmp_path: Path) -> None:
+    """Free φ after 5 steps: their L(q*) − L(q) says how far they are from their end, and nothing of amortization."""
+    run = held("numpyro", "mean_field", 60)
+    found = gaps(run, local=("per_datapoint", "amortized"), num_draws=1000, num_steps=5)
+    free, own = found.arms
+    assert free.amortization is None
+    assert free.difference.value.mean() > 1
+    assert "its φ still rise" in free.rising
+    assert own.rising == ""
+    assert own.amortization is own.difference
+    assert not own.refitted
+    row = found.table()[0]
+    assert row["amortization_gap"] is None
+    assert not row["arrived"]
+    assert row["difference"] == pytest.approx(free.difference.value.mean())
+    lines = found.text().split("\n")
+    assert [line.split()[0] for line in lines if line.endswith("  still rises")] == ["per_datapoint"]
+    assert "learnt to their end: amortized, mean_field" in lines
+    assert "per_datapoint, mean_field is not learnt to its end" in found.text()
+    assert max(map(len, found.text().split("\n"))) <= 80
+    known = json.loads(json.dumps(found.as_dict(), allow_nan=False))["arms"][0]
+    assert known["by_row"]["amortization_gap"] is None
+    assert known["rising"] == free.rising
+    assert gap_bars(found) is not None
+
+
+@pytest.mark.needs("numpyro")
+@pytest.mark.parametrize(
+    ("status", "rising"),
+    [("converged", ""), ("not converged: the ELBO still rises", "not converged: the ELBO still rises")],
+)
+def test_an_arm_is_as_its_run_says(status: str, rising: str) -> None:
+    run = held("numpyro", "mean_field", 60)
+    run.status = status
+    arm = gaps(run, rows=8, num_draws=100).arms[0]
+    assert rising in arm.rising
+    assert (arm.amortization is None) == bool(rising)
+
+
+@pytest.mark.needs("numpyro")
+def test_a_q_star_that_is_cut_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.rows.MOST_ROUNDS", 1)
+    monkeypatch.setattr("zoo.rows.FIRST", (0.01, 2, 0.1))
+    arm = gaps(held("numpyro", "mean_field", 1), rows=8, num_draws=100).arms[0]
+    assert "q* still rises: φ of" in arm.rising
 
 
 def test_evidence_without_a_density_is_nan_and_not_a_number_in_words() -> None:

@@ -2,18 +2,18 @@
 
 import re
 from importlib import import_module
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 import zoo
-from zoo import backends
+from zoo import backends, learning
 from zoo.backends.state import Chains, State
 from zoo.errors import FitError, UserError
+from zoo.finish import Finish
 from zoo.inference import inverse_curvature
-from zoo.schedule import chunks, cosine, epochs
+from zoo.schedule import chunk_length, cosine, epochs
 
 TEN = zoo.model("height").data()["x"]
 
@@ -116,9 +116,9 @@ def test_learning_is_handed_the_whole_schedule(backend, monkeypatch):
     program, handed = backends.get(backend).Program, []
     learn = program.learn
 
-    def watched(self: Any, state: State, rates: Any, rows: Any, seed: int) -> Any:
+    def watched(self: Any, state: State, rates: Any, rows: Any, seed: int, row_rates: Any) -> Any:
         handed.append((state.count, rates, rows, seed))
-        return learn(self, state, rates, rows, seed)
+        return learn(self, state, rates, rows, seed, row_rates)
 
     monkeypatch.setattr(program, "learn", watched)
     zoo.fit("height", backend=backend, num_steps=250, batch_size=5, learning_rate=0.02, seed=3)
@@ -167,28 +167,19 @@ def test_the_mean_over_an_epochs_batches_is_the_whole_loss(backend):
     assert np.ptp(parts) > 1e-3
 
 
-def test_exploring_comes_to_where_learning_does(backend):
-    """Without latents the two climb the same function by the same steps; only their loops differ."""
-    program, state = program_of(backend, "height")
-    points, rates = np.stack([state.v, state.v + 0.5]), cosine(0.3, 30)
-    for point, found in zip(points, program.explore(points, rates), strict=True):
-        end, _, _ = program.learn(State.at(point), rates, None, 0)
-        assert found == pytest.approx(program.learn(end, np.zeros(1), None, 0)[1][0], rel=1e-9)
-
-
 def test_the_best_start_goes_on_and_never_a_broken_one(backend, monkeypatch):
-    program, seen = backends.get(backend).Program, {}
-    learn = program.learn
+    program, seen = backends.get(backend).Program, {"starts": []}
+    learn, ends = program.learn, iter([np.nan, 2.0, 1.0, 3.0])
 
-    def explore(self: Any, starts: Any, rates: Any) -> Any:
-        seen["starts"] = starts
-        return np.array([np.nan, 2.0, 1.0, 3.0])
+    def explored(objective: Any, v: np.ndarray, *rest: Any) -> Finish:
+        seen["starts"].append(v)
+        return Finish(v, np.array([next(ends)]), 0.0)
 
     def watched(self: Any, state: State, *rest: Any) -> Any:
         seen["v"] = state.v
         return learn(self, state, *rest)
 
-    monkeypatch.setattr(program, "explore", explore)
+    monkeypatch.setattr(learning, "lbfgs", explored)
     monkeypatch.setattr(program, "learn", watched)
     zoo.fit("gmm", backend=backend, K=3, restarts=4, num_steps=1)
     assert len(np.unique(seen["starts"], axis=0)) == 4
@@ -215,10 +206,11 @@ def test_the_gap_of_one_mode_is_said_to_include_log_k(fit, backend):
     assert "log 2!" in run.gap_note()
 
 
-@pytest.mark.parametrize("learning_rate", [1e4])
-def test_a_loss_that_is_not_finite_stops_the_fit(learning_rate, backend, tmp_path):
-    with pytest.raises(FitError, match="not finite at step [0-9]+ of 400, at site '[a-z]+'") as error:
-        zoo.fit("height", backend=backend, num_steps=400, learning_rate=learning_rate, out=tmp_path / "run")
+def test_a_loss_that_is_not_finite_stops_the_fit(backend, tmp_path, monkeypatch):
+    """With halvings forbidden, a rate far too large is an error, and what was learnt before it is kept."""
+    monkeypatch.setattr(learning, "HALVINGS", 0)
+    with pytest.raises(FitError, match="not finite at step [0-9]+, at site '[a-z]+'") as error:
+        zoo.fit("height", backend=backend, num_steps=400, learning_rate=1e4, out=tmp_path / "run")
     run = error.value.run
     assert np.isfinite(run.losses).all()
     assert len(run.losses) == error.value.step - 1
@@ -367,12 +359,11 @@ def test_the_rate_falls_to_nothing():
     assert rates[-1] < 1e-4
 
 
-def test_chunks_cover_every_step():
-    for steps in (1, 7, 199, 200, 1000, 1009, 3000):
-        spans = chunks(steps)
-        assert spans[0][0] == 0
-        assert spans[-1][1] == steps
-        assert all(a[1] == b[0] for a, b in pairwise(spans))
+def test_parts_of_learning_have_one_length_where_they_can():
+    for steps in (200, 1000, 1500, 3000):
+        assert steps % chunk_length(steps) == 0
+    for steps in (1, 7, 199, 1009):
+        assert chunk_length(steps) == min(steps, 200)
 
 
 def test_the_curvatures_factor_is_that_of_its_inverse():

@@ -187,7 +187,7 @@ def test_a_run_comes_back_whole(bayes, mixture, tmp_path):
         for key, value in run.draws.items():
             np.testing.assert_array_equal(back.draws[key], value)
     said = json.loads((tmp_path / "a" / "run.json").read_text())
-    assert said["status"] == "complete"
+    assert said["status"] == bayes.status
     assert said["request"]["guide"] == "full_rank"
     assert {"python", "numpy"} <= set(said["versions"])
     with pytest.raises(UserError, match="exists"):

@@ -114,10 +114,12 @@ class Bound:
         log_prior, prior, likelihood = self.row_terms(values, drawn, data)
         return log_prior, logsumexp(prior + likelihood, -1)
 
-    def potential(self, values: Arrays, v: jax.Array) -> jax.Array:
-        """Return −log p(x, z) in the coordinates v of the guide's global latents ()."""
-        log_prior, rows = self.density(values, self.guide.coordinates.values(v), self.data)
-        return -(log_prior + rows.sum() + self.guide.coordinates.log_jacobian(v))
+    def potential(self, values: Arrays, v: jax.Array, data: Arrays | None = None) -> jax.Array:
+        """Return −log p(x, z) in the coordinates v of the guide's global latents (); some rows stand for all."""
+        some = self.data if data is None else data
+        log_prior, rows = self.density(values, self.guide.coordinates.values(v), some)
+        scaled = rows.sum() * (self.size / len(next(iter(some.values()))))
+        return -(log_prior + scaled + self.guide.coordinates.log_jacobian(v))
 
     def jit(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile a function once under a name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,11 +16,12 @@ from guides.local_layout import PHI
 from guides.optim import adam, rows_numpyro
 from guides.rows_numpyro import choices
 from guides.trace_numpyro import log_densities
-from zoo.backends.numpyro_bound import Arrays, Bound, scoped
+from zoo.backends.numpyro_bound import Arrays, scoped
+from zoo.backends.numpyro_climb import Climbing
 from zoo.backends.state import State, Values
 
 
-class Learning(Bound):
+class Learning(Climbing):
     """What learns. Arguments: those of `Bound`."""
 
     def _loss(self, v: jax.Array, phi: jax.Array | None, key: jax.Array, batch: Arrays) -> jax.Array:
@@ -29,21 +29,21 @@ class Learning(Bound):
         return self.elbo.loss(key, held, self.model, self.guide, size=self.size, **batch, **self.options)
 
     def _step(self, key: jax.Array, data: Arrays, carry: Any, inputs: Any) -> tuple[Any, jax.Array]:
-        (v, mean, square, count, table, alive), (rate, rows) = carry, inputs
+        (v, mean, square, count, table, alive), (rate, row_rate, rows) = carry, inputs
         batch = data if rows is None else {name: x[rows] for name, x in data.items()}
         key = jax.random.fold_in(key, count)
         lines: Any = None if table is None else rows_numpyro.gather(table, rows)
         for visit in range(self._row_steps - 1):
             draw = jax.random.fold_in(key, visit)
             gradient = jax.grad(lambda p, draw=draw: self._loss(v, p, draw, batch))(rows_numpyro.phi(lines))
-            lines = rows_numpyro.step(lines, gradient, rate)
+            lines = rows_numpyro.step(lines, gradient, row_rate)
         phi = None if lines is None else rows_numpyro.phi(lines)
         (loss, (gradient, by_row)) = jax.value_and_grad(self._loss, (0, 1))(v, phi, key, batch)
         found = [loss, gradient] if lines is None else [loss, gradient, by_row, lines]
         alive = alive & jnp.stack([jnp.isfinite(a).all() for a in found]).all()
 
         def move() -> tuple[Any, ...]:
-            moved = None if lines is None else rows_numpyro.step(lines, by_row, rate)
+            moved = None if lines is None else rows_numpyro.step(lines, by_row, row_rate)
             after, *moments = adam.step(v, gradient, mean, square, count + 1.0, rate)
             return self._ruled(after, batch), *moments, moved
 
@@ -72,7 +72,12 @@ class Learning(Bound):
 
     @scoped
     def learn(
-        self, state: State, rates: np.ndarray, rows: np.ndarray | None, seed: int
+        self,
+        state: State,
+        rates: np.ndarray,
+        rows: np.ndarray | None,
+        seed: int,
+        row_rates: np.ndarray | None = None,
     ) -> tuple[State, np.ndarray, float]:
         """Take steps of SVI, as one compiled scan. The state's table is handed over: it is updated in place.
 
@@ -81,6 +86,7 @@ class Learning(Bound):
             rates: learning rate of each step (T,).
             rows: each step's rows (T, B), none twice in a step; None for all rows.
             seed: of the draws.
+            row_rates: learning rates of the rows' φ (T,); as `rates` if not given.
 
         Returns:
             The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
@@ -91,7 +97,7 @@ class Learning(Bound):
         table = None if state.table is None else jnp.asarray(state.table, self.dtype)
         carry = (*moments, np.int32(state.count), table, np.True_)
         key = jax.random.key(seed)
-        inputs = (np.asarray(rates, self.dtype), rows)
+        inputs = (*(np.asarray(r, self.dtype) for r in (rates, rates if row_rates is None else row_rates)), rows)
         shape = ("learn", len(rates), None if rows is None else rows.shape)
         began = time.perf_counter()
         if shape not in self._compiled:
@@ -103,76 +109,44 @@ class Learning(Bound):
         return reached, np.asarray(losses), compiling
 
     @scoped
-    def fit_rows(
-        self,
-        values: Values,
-        data: Mapping[str, np.ndarray],
-        lines: np.ndarray,
-        rates: np.ndarray,
-        seed: int,
-    ) -> np.ndarray:
-        """Climb each row's own ELBO over its φ, everything else held.
+    def objective(self, v: np.ndarray, rows: np.ndarray | None, seed: int) -> tuple[float, np.ndarray]:
+        """Return −ELBO and its gradient by v, of a guide without a table of φ.
 
         Args:
-            values: every param.
-            data: the rows, arrays by name.
-            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
-            rates: learning rate of each step (T,).
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose ELBO, scaled to all rows (B,); None for all rows.
             seed: of the draws.
 
         Returns:
-            The lines after the steps.
+            The loss in nats, and its gradient (size,).
         """
 
-        def climb(held: Arrays, rows: Arrays, key: jax.Array, lines: jax.Array, rates: jax.Array) -> jax.Array:
-            def step(carry: jax.Array, inputs: Any) -> tuple[jax.Array, None]:
-                rate, i = inputs
-                draw = jax.random.fold_in(key, i)
-                gradient = jax.grad(lambda phi: -self._row_bound(held, rows, phi, draw).sum())(rows_numpyro.phi(carry))
-                return rows_numpyro.step(carry, gradient, rate), None
+        def loss(v: jax.Array, key: jax.Array, data: Arrays, rows: Any) -> jax.Array:
+            return self._loss(v, None, key, data if rows is None else {name: x[rows] for name, x in data.items()})
 
-            return jax.lax.scan(step, lines, (rates, jnp.arange(len(rates))))[0]
-
-        given = (self.arrays(values), self.arrays(data), jax.random.key(seed))
-        moved = self.jit("fit_rows", climb)(*given, jnp.asarray(lines, self.dtype), jnp.asarray(rates, self.dtype))
-        return np.asarray(moved)
-
-    def _row_bound(self, held: Arrays, data: Arrays, phi: jax.Array, key: jax.Array) -> jax.Array:
-        guide, kwargs = self.guide, {**data, **self.options}
-        inside = jax.random.split(key)
-        shape = (1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
-        drawn, _ = guide.draw(held, jax.random.normal(inside[0], (guide.noise_size,), self.dtype))
-        noise = jax.random.normal(inside[1], shape, self.dtype)
-        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
+        found = self.jit("objective", jax.value_and_grad(loss))
+        value, gradient = found(np.asarray(v, self.dtype), jax.random.key(seed), self.data, rows)
+        return float(value), np.asarray(gradient, np.float64)
 
     @scoped
-    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """Climb the log joint from each of many starts: at a point, local latents summed out, no draws.
+    def point(self, v: np.ndarray, rows: np.ndarray | None) -> tuple[float, np.ndarray]:
+        """Return −log joint and its gradient by v, the global latents at the guide's location, local ones summed out.
 
         Args:
-            starts: where each start stands (starts, size).
-            rates: learning rate of each step (T,).
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose log joint, scaled to all rows (B,); None for all rows.
 
         Returns:
-            −log joint where each came to (starts,).
+            The loss in nats, and its gradient (size,).
         """
-        steps = jnp.asarray(rates, self.dtype)
 
-        def climb(carry: Any, rate: jax.Array) -> tuple[Any, None]:
-            v, mean, square, count = carry
-            gradient = jax.grad(self._point_loss)(v)
-            return (*adam.step(v, gradient, mean, square, count, rate), count + 1.0), None
+        def loss(v: jax.Array, data: Arrays, rows: Any) -> jax.Array:
+            values = self.held(v)
+            some = data if rows is None else {name: x[rows] for name, x in data.items()}
+            return self.potential(values, values.get("globals.loc", v[:0]), some)
 
-        def one(v: jax.Array) -> jax.Array:
-            first: Any = (v, jnp.zeros_like(v), jnp.zeros_like(v), jnp.ones((), self.dtype))
-            (end, *_), _ = jax.lax.scan(climb, first, steps)
-            return self._point_loss(end)
-
-        return np.asarray(jax.jit(partial(jax.lax.map, one))(jnp.asarray(starts, self.dtype)))
-
-    def _point_loss(self, v: jax.Array) -> jax.Array:
-        values = self.held(v)
-        return self.potential(values, values.get("globals.loc", v[:0]))
+        value, gradient = self.jit("point", jax.value_and_grad(loss))(np.asarray(v, self.dtype), self.data, rows)
+        return float(value), np.asarray(gradient, np.float64)
 
     @scoped
     def blame(self, state: State, rows: np.ndarray | None, seed: int) -> str:

@@ -138,10 +138,12 @@ class Bound:
         log_prior, prior, likelihood = self.row_terms(values, drawn, data)
         return log_prior, torch.logsumexp(prior + likelihood, -1)
 
-    def potential(self, values: Arrays, v: torch.Tensor) -> torch.Tensor:
-        """Return −log p(x, z) in the coordinates v of the guide's global latents ()."""
-        log_prior, rows = self.density(values, self.guide.coordinates.values(v), self.data)
-        return -(log_prior + rows.sum() + self.guide.coordinates.log_jacobian(v))
+    def potential(self, values: Arrays, v: torch.Tensor, data: Arrays | None = None) -> torch.Tensor:
+        """Return −log p(x, z) in the coordinates v of the guide's global latents (); some rows stand for all."""
+        some = self.data if data is None else data
+        log_prior, rows = self.density(values, self.guide.coordinates.values(v), some)
+        scaled = rows.sum() * (self.size / len(next(iter(some.values()))))
+        return -(log_prior + scaled + self.guide.coordinates.log_jacobian(v))
 
 
 def numpy(tree: Mapping[str, Any]) -> Values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from guides.local_layout import PHI
 from guides.optim import adam, rows_pyro
 from guides.rows_pyro import choices
 from guides.trace_pyro import Hold, log_densities
-from zoo.backends.pyro_bound import Arrays, Bound, reseed, scoped
+from zoo.backends.pyro_bound import Arrays, reseed, scoped
+from zoo.backends.pyro_climb import Climbing
 from zoo.backends.state import State, Values
 
 # One kernel, in place, where the same arithmetic as written in guides.optim.adam takes eleven.
@@ -31,7 +32,7 @@ ADAM: dict[str, Any] = {
 }
 
 
-class Learning(Bound):
+class Learning(Climbing):
     """What learns. Arguments: those of `Bound`."""
 
     def _loss(self, parts: Sequence[torch.Tensor], phi: torch.Tensor | None, batch: Arrays) -> torch.Tensor:
@@ -45,14 +46,14 @@ class Learning(Bound):
         return self.elbo.differentiable_loss(model, guide, size=self.size, **batch, **self.options)
 
     def _step(
-        self, parts: Sequence[torch.Tensor], lines: Any, batch: Arrays, rate: float, seeds: tuple[int, int]
+        self, parts: Sequence[torch.Tensor], lines: Any, batch: Arrays, row_rate: float, seeds: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the loss and the rows' lines after their steps; the gradient by v is added to its parts' own."""
         for visit in range(self._row_steps - 1):
             reseed(self.device, *seeds, visit + 1)
             there = rows_pyro.phi(lines).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self._loss(parts, there, batch), there)
-            lines = rows_pyro.step(lines, gradient, rate)
+            lines = rows_pyro.step(lines, gradient, row_rate)
         reseed(self.device, *seeds)
         phi = None if lines is None else rows_pyro.phi(lines).detach().requires_grad_()
         loss = self._loss(parts, phi, batch)
@@ -61,7 +62,7 @@ class Learning(Bound):
         if phi is None:
             return loss.detach(), None
         assert phi.grad is not None
-        return loss.detach(), rows_pyro.step(lines, phi.grad, rate)
+        return loss.detach(), rows_pyro.step(lines, phi.grad, row_rate)
 
     def _leaves(self, v: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Return v's parts, each to be differentiated by, and the gradient by v that theirs are views of.
@@ -90,7 +91,12 @@ class Learning(Bound):
 
     @scoped
     def learn(
-        self, state: State, rates: np.ndarray, rows: np.ndarray | None, seed: int
+        self,
+        state: State,
+        rates: np.ndarray,
+        rows: np.ndarray | None,
+        seed: int,
+        row_rates: np.ndarray | None = None,
     ) -> tuple[State, np.ndarray, float]:
         """Take steps of SVI. The state's table is handed over: it is updated in place.
 
@@ -99,6 +105,7 @@ class Learning(Bound):
             rates: learning rate of each step (T,).
             rows: each step's rows (T, B), none twice in a step; None for all rows.
             seed: of the draws.
+            row_rates: learning rates of the rows' φ (T,); as `rates` if not given.
 
         Returns:
             The state, the losses (T,) in nats, NaN from the first step that is not finite, and the seconds
@@ -110,12 +117,12 @@ class Learning(Bound):
         table = None if state.table is None else self.tensor(state.table)
         batches = None if rows is None else torch.as_tensor(rows, device=self.device).long()
         count, losses = state.count, np.full(len(rates), np.nan)
-        for t, rate in enumerate(rates):
+        for t, (rate, row_rate) in enumerate(zip(rates, rates if row_rates is None else row_rates, strict=True)):
             at = None if batches is None else batches[t]
             batch = self.data if at is None else {name: x.index_select(0, at) for name, x in self.data.items()}
             lines = None if table is None else rows_pyro.gather(table, at)
             gradient.zero_()
-            loss, lines = self._step(parts, lines, batch, float(rate), (seed, count))
+            loss, lines = self._step(parts, lines, batch, float(row_rate), (seed, count))
             losses[t] = loss.item()
             if not (math.isfinite(losses[t]) and _finite(gradient) and (lines is None or _finite(lines))):
                 losses[t] = np.nan
@@ -128,61 +135,45 @@ class Learning(Bound):
         return State(v.cpu().numpy(), mean.cpu().numpy(), square.cpu().numpy(), count, table), losses, 0.0
 
     @scoped
-    def fit_rows(
-        self,
-        values: Values,
-        data: Mapping[str, np.ndarray],
-        lines: np.ndarray,
-        rates: np.ndarray,
-        seed: int,
-    ) -> np.ndarray:
-        """Climb each row's own ELBO over its φ, everything else held.
+    def objective(self, v: np.ndarray, rows: np.ndarray | None, seed: int) -> tuple[float, np.ndarray]:
+        """Return −ELBO and its gradient by v, of a guide without a table of φ.
 
         Args:
-            values: every param.
-            data: the rows, arrays by name.
-            lines: φ, moments and counts (n, 3 size + 1), as in `State.table`.
-            rates: learning rate of each step (T,).
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose ELBO, scaled to all rows (B,); None for all rows.
             seed: of the draws.
 
         Returns:
-            The lines after the steps.
+            The loss in nats, and its gradient (size,).
         """
-        held, rows, at = self.arrays(values), self.arrays(data), self.tensor(lines)
-        for i, rate in enumerate(rates):
-            reseed(self.device, seed, i)
-            phi = rows_pyro.phi(at).detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(-self._row_bound(held, rows, phi).sum(), phi)
-            at = rows_pyro.step(at, gradient, float(rate))
-        return at.cpu().numpy()
-
-    def _row_bound(self, held: Arrays, data: Arrays, phi: torch.Tensor) -> torch.Tensor:
-        guide, kwargs = self.guide, {**data, **self.options}
-        drawn, _ = guide.draw(held, torch.randn(guide.noise_size))
-        noise = torch.randn(1 + guide.rows.inner_draws, len(phi), guide.rows.noise_size)
-        return guide.row_bounds({**held, **drawn}, (), kwargs, phi, noise)[0]
+        reseed(self.device, seed, 0)
+        parts, gradient = self._leaves(self.tensor(v).clone())
+        loss = self._loss(parts, None, self._some(rows))
+        torch.autograd.backward(loss, inputs=parts)
+        return loss.item(), gradient.cpu().numpy().astype(np.float64)
 
     @scoped
-    def explore(self, starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """Climb the log joint from many starts side by side: at a point, local latents summed out, no draws.
+    def point(self, v: np.ndarray, rows: np.ndarray | None) -> tuple[float, np.ndarray]:
+        """Return −log joint and its gradient by v, the global latents at the guide's location, local ones summed out.
 
         Args:
-            starts: where each start stands (starts, size).
-            rates: learning rate of each step (T,).
+            v: every learnt number, in coordinates of the start (size,).
+            rows: whose log joint, scaled to all rows (B,); None for all rows.
 
         Returns:
-            −log joint where each came to (starts,).
+            The loss in nats, and its gradient (size,).
         """
-        gradient = torch.func.vmap(torch.func.grad(self._point_loss))
-        v = self.tensor(starts)
-        mean, square = torch.zeros_like(v), torch.zeros_like(v)
-        for count, rate in enumerate(rates, 1):
-            v, mean, square = adam.step(v, gradient(v), mean, square, count, float(rate))
-        return torch.func.vmap(self._point_loss)(v).cpu().numpy()
+        at = self.tensor(v).clone().requires_grad_()
+        values = self.held(self.coordinates.parts(at))
+        loss = self.potential(values, values.get("globals.loc", at[:0]), self._some(rows))
+        (gradient,) = torch.autograd.grad(loss, at)
+        return loss.item(), gradient.cpu().numpy().astype(np.float64)
 
-    def _point_loss(self, v: torch.Tensor) -> torch.Tensor:
-        values = self.held(self.coordinates.parts(v))
-        return self.potential(values, values.get("globals.loc", v[:0]))
+    def _some(self, rows: np.ndarray | None) -> Arrays:
+        if rows is None:
+            return self.data
+        at = torch.as_tensor(rows, device=self.device).long()
+        return {name: x.index_select(0, at) for name, x in self.data.items()}
 
     @scoped
     def blame(self, state: State, rows: np.ndarray | None, seed: int) -> str:

@@ -32,6 +32,7 @@ NUMBERS = (
     "worst_sd_error",
     "num_parameters",
     "num_steps",
+    "status",
     "seconds_compile",
     "seconds_learn",
     "error",
@@ -76,7 +77,8 @@ def measure(run: Run, reference: Reference | None) -> dict[str, Any]:
         "k_hat": k_hat,
         "k_hat_note": k_hat_note(k_hat) or None,
         "num_parameters": run.num_parameters,
-        "num_steps": run.request.num_steps,
+        "num_steps": len(run.losses) if run.method == "svi" else None,
+        "status": run.status,
         "seconds_compile": run.seconds.get("compile"),
         "seconds_learn": run.seconds.get("learn"),
     }

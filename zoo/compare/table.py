@@ -60,6 +60,8 @@ def over_seeds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     notes = dict.fromkeys(f"gap {row['gap_note']}" for row in good if row["gap_note"])
     if any(row["k_hat_note"] == "not to be trusted" for row in good):
         notes[f"k̂ {result['k_hat']:.2f}: not to be trusted"] = None
+    late = [row for row in good if str(row.get("status", "")).startswith("not converged")]
+    notes |= dict.fromkeys(f"seed {row['seed']} {row['status']}" for row in late)
     notes |= dict.fromkeys(f"seed {row['seed']} failed: {row['error']}" for row in rows if row["error"])
     return result | {"notes": list(notes)}
 

@@ -30,7 +30,7 @@ from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.gaps import table
 from zoo.gaps.arms import arms_of
-from zoo.gaps.best import best_phi, current_phi, has_elbo, shares, starts_of
+from zoo.gaps.best import best_phi, current_phi, has_elbo, shares, starts_of, still_rises
 from zoo.gaps.evidence import Evidence, evidence
 from zoo.gaps.measure import Rows, active_units, difference, draw, joined, noise, summary
 
@@ -53,9 +53,10 @@ class Arm:
         num_parameters: how many numbers its guide has learnt.
         own: what q_φ says of each row; None for a guide of points, which has no ELBO, and all below is None then.
         best: what q* says.
-        amortization: L(q*) − L(q_φ) by row, by common random numbers.
+        difference: L(q*) − L(q_φ) by row, by common random numbers.
         approximation: log p(x) − L(q*) by row; at least this where log p(x) is a lower bound.
         active: how many numbers of z have Var_x E_q[z] > 0.01, and how many there are; None for categories.
+        rising: why q_φ or q* has not been learnt to its end; empty if both have.
     """
 
     local: str
@@ -64,9 +65,15 @@ class Arm:
     num_parameters: int
     own: Rows | None
     best: Rows | None
-    amortization: Estimate | None
+    difference: Estimate | None
     approximation: Estimate | None
     active: tuple[int, int] | None
+    rising: str = ""
+
+    @property
+    def amortization(self) -> Estimate | None:
+        """The amortization gap by row: L(q*) − L(q_φ), if both have been learnt to their end."""
+        return None if self.rising else self.difference
 
     @property
     def name(self) -> str:
@@ -165,18 +172,22 @@ def gaps(
         alone = shares(arm) or arm.program.guide.rows.phi_size == 0
         groups.setdefault((arm.request.local_guide, i if alone else None), []).append(i)
     bests: dict[int, tuple[int, np.ndarray]] = {}
+    rising = dict.fromkeys(range(len(found)), "")
     for members in groups.values():
         lead = with_q[members[0]]
         starts = starts_of([with_q[i] for i in members], [phis[i] for i in members])
-        phi = best_phi(lead, some, starts, seed)
-        bests |= dict.fromkeys(members, (members[0], phi))
+        best = best_phi(lead, some, starts, seed)
+        bests |= dict.fromkeys(members, (members[0], best.phi))
+        # The first start is the prior; the others are the arms' own φ.
+        for i, climb in zip(members, best.climbs[1:], strict=True):
+            rising[i] = _rising(with_q[i], climb) or (best.rising and f"its q* still rises: {best.rising}")
     widest = max((math.prod(arm.program.noise_shape(1)) for arm in with_q.values()), default=1)
     length = max(1, AT_ONCE // (num_draws * max(1, widest)))
     blocks = [slice(first, first + length) for first in range(0, len(index), length)]
     proposals = [(str(with_q[m[0]].request.local_guide), with_q[m[0]], bests[m[0]][1]) for m in groups.values()]
     log_p = evidence(run, proposals, some, blocks, seed, num_draws)
     measured = _measured(with_q, phis, bests, some, blocks, num_draws, seed)
-    arms = [_arm(arm, arm is not run, measured.get(i), log_p) for i, arm in enumerate(found)]
+    arms = [_arm(arm, arm is not run, measured.get(i), log_p, rising[i]) for i, arm in enumerate(found)]
     return Gaps(
         run.model.name,
         dict(run.model.options),
@@ -252,7 +263,15 @@ def _measured(
     return out
 
 
-def _arm(run: Run, refitted: bool, found: tuple[Rows, Rows, Estimate] | None, log_p: Evidence) -> Arm:
+def _rising(run: Run, climb: tuple[float, float]) -> str:
+    """Say why an arm's q has not been learnt to its end; empty if it has."""
+    if run.status.startswith(("not converged", "stopped")):
+        return f"its fit {'has ' if run.status.startswith('not') else ''}{run.status}"
+    # Only free φ are optimisation's alone: what an encoder leaves to a climb is amortization.
+    return still_rises(climb) if run.program.guide.table is not None else ""
+
+
+def _arm(run: Run, refitted: bool, found: tuple[Rows, Rows, Estimate] | None, log_p: Evidence, rising: str) -> Arm:
     local, guide = str(run.local), run.request.local_guide or ""
     program = run.program
     size = sum(p.size for p in program.guide.parameters) + (program.guide.table.size if program.guide.table else 0)
@@ -260,11 +279,12 @@ def _arm(run: Run, refitted: bool, found: tuple[Rows, Rows, Estimate] | None, lo
         found = _summed(log_p)
     if found is None:
         return Arm(local, guide, refitted, size, None, None, None, None, None)
-    own, best, amortization = found
+    own, best, lost = found
     gap = np.asarray(log_p.estimate.value) - best.elbo
     error = np.hypot(log_p.estimate.error, best.error)
     words = log_p.estimate.method if log_p.exact else f"at least: {log_p.estimate.method}"
-    return Arm(local, guide, refitted, size, own, best, amortization, Estimate(gap, error, words), active_units(own))
+    lack = Estimate(gap, error, words)
+    return Arm(local, guide, refitted, size, own, best, lost, lack, active_units(own), rising)
 
 
 def _summed(log_p: Evidence) -> tuple[Rows, Rows, Estimate]:
@@ -276,9 +296,9 @@ def _summed(log_p: Evidence) -> tuple[Rows, Rows, Estimate]:
 
 def _faults(arm: Arm, log_p: Evidence) -> list[str]:
     assert arm.own is not None
-    assert arm.amortization is not None
+    assert arm.difference is not None
     assert arm.approximation is not None
-    checks = [("L(q) is above L(q*)", arm.amortization.value, arm.amortization.error)]
+    checks = [("L(q) is above L(q*)", arm.difference.value, arm.difference.error)]
     why = "L(q*) is above log p(x)" if log_p.exact else "L(q*) is above the lower bound of log p(x), which is loose"
     checks.append((why, arm.approximation.value, arm.approximation.error))
     for k, after in pairwise(sorted(arm.own.bounds)):

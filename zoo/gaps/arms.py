@@ -57,7 +57,8 @@ def arms_of(
     others = {name: value for name, value in words.items() if name != "local_options"}
     found = []
     for (how, guide), some in zip(pairs, known, strict=True):
-        own_pair = how == run.local and guide in {None, run.request.local_guide} and not others
+        # The run's own arm is taken as it is: the words, such as num_steps, are for the refits.
+        own_pair = how == run.local and guide in {None, run.request.local_guide}
         if own_pair and some == dict(run.request.local_options):
             found.append(run)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from guides.families import family, generator
 from guides.local_layout import PHI
 from zoo.backends.state import Values
 from zoo.gaps.measure import draw
-from zoo.rows import fit_phi, prior_phi
+from zoo.rows import LEAST, Settled, balanced, prior_phi, settle
 from zoo.schedule import cosine
 
 if TYPE_CHECKING:
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 RATE, STEPS, PAIRS = 0.03, 400, 16  # of the last steps, each with at least so many pairs of balanced draws
 JUDGES = 1000  # draws that choose between candidates; what is chosen is reported on others
 TINY = 1e-30  # the least probability whose log is taken
+
+
+@dataclass(frozen=True)
+class Best:
+    """q* of each row.
+
+    Args:
+        phi: its numbers (n, size).
+        rising: why it has not arrived; empty if it has.
+        climbs: for each start, what was gained from there in nats per row, and the error of that.
+    """
+
+    phi: np.ndarray
+    rising: str
+    climbs: list[tuple[float, float]]
 
 
 def current_phi(run: Run, data: Values, rows: np.ndarray | None, seed: int) -> np.ndarray:
@@ -47,11 +62,11 @@ def is_exact(run: Run) -> bool:
     return bool(guide.enumerated and not guide.continuous and len(guide.discrete) == 1)
 
 
-def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) -> np.ndarray:
-    """Return the φ of each row that makes its ELBO largest (n, size), what rows share being held.
+def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) -> Best:
+    """Return the φ of each row that makes its ELBO largest, what rows share being held.
 
-    From every start `fit_phi` climbs, and each row keeps the best of where these led, by 1,000 draws that are the same
-    for all. From there the last steps follow, by balanced draws, and are kept where they gain by the 1,000.
+    From every start `zoo.rows.settle` climbs, and each row keeps the best of where these led, by 1,000 draws that are
+    the same for all. From there the last steps follow, by balanced draws, and are kept where they gain by the 1,000.
 
     Args:
         run: an arm.
@@ -59,25 +74,54 @@ def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) ->
         starts: φ of the prior, and what the encoders put out, each (n, size).
         seed: of the draws.
     """
-    guide = run.program.guide.rows
+    guide, count = run.program.guide.rows, len(starts[0])
     if guide.phi_size == 0:
-        return starts[0]
+        return Best(starts[0], "", [(0.0, 0.0)] * len(starts))
+    drawn = balanced(generator(seed, "gaps: choice"), JUDGES, count, run.program.noise_shape(1)[2])
+
+    def bounds(phi: np.ndarray) -> np.ndarray:
+        return np.asarray(draw(run, data, phi, drawn).bounds, np.float64)
+
     if is_exact(run):
         probs = run.program.row_probs(run.params_for(data, starts[0]), {}, data)[0]
         log_probs = np.log(np.maximum(probs, TINY))
-        return np.asarray(log_probs[:, 1:] - log_probs[:, :1])
-    drawn = balanced(JUDGES, len(starts[0]), run.program.noise_shape(1)[2], seed)
-    best, worth = starts[0], np.full(len(starts[0]), -np.inf)
+        phi = np.asarray(log_probs[:, 1:] - log_probs[:, :1])
+        top = bounds(phi)
+        return Best(phi, "", [_gained(bounds(start), top) for start in starts])
+    nothing = np.zeros(count)
+    best, worth = Settled(starts[0], nothing > 0, nothing, nothing), np.full(count, -np.inf)
 
-    def keep(phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        after = _worth(run, data, phi, drawn)
-        return np.where((after > worth)[:, None], phi, best), np.maximum(after, worth)
+    def keep(found: Settled, each: np.ndarray) -> tuple[Settled, np.ndarray]:
+        after = each.mean(0)
+        after = np.where(np.isfinite(after), after, -np.inf)
+        return found.where(after > worth, best), np.maximum(after, worth)
 
+    climbs = []
     for start in starts:
-        best, worth = keep(fit_phi(run, data, start, seed))
+        found = settle(run.program, run.params, data, start, seed)
+        each = bounds(found.phi)
+        climbs.append(_gained(bounds(start), each))
+        best, worth = keep(found, each)
     if not guide.discrete:
-        best, worth = keep(_polished(run, data, best, seed))
-    return best
+        last = replace(best, phi=_polished(run, data, best.phi, seed))
+        best, worth = keep(last, bounds(last.phi))
+    return Best(best.phi, "" if best.arrived else str(best), climbs)
+
+
+def _gained(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """Return the mean gain over rows and its error, from draws (S, n) common to both, the second half mirrored."""
+    with np.errstate(invalid="ignore"):
+        each = (after - before).mean(1)
+    halved = each.reshape(2, -1).mean(0)
+    return float(halved.mean()), float(halved.std(ddof=1) / np.sqrt(len(halved)))
+
+
+def still_rises(climb: tuple[float, float]) -> str:
+    """Say whether a climb from φ gained more than 0.01 nats per row and 3 errors; empty if not."""
+    gain, error = climb
+    return (
+        "" if gain <= max(LEAST, 3 * error) else f"its φ still rise: a climb from there gains {gain:.2g} nats per row"
+    )
 
 
 def starts_of(runs: Sequence[Run], phis: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -98,26 +142,8 @@ def has_elbo(run: Run) -> bool:
 
 
 def _polished(run: Run, data: Values, phi: np.ndarray, seed: int) -> np.ndarray:
-    module = import_module(f"zoo.backends.{run.backend}_polish")
-    params = run.params_for(data, phi)
     # Only more pairs than latents balance all of their covariances.
     pairs = max(PAIRS, 2 * run.program.noise_shape(1)[2])
-    found: np.ndarray = module.polish(run.program, params, data, phi, cosine(RATE, STEPS), seed, num_pairs=pairs)
+    params = run.params_for(data, phi)
+    found: np.ndarray = run.program.fit_rows(params, data, phi, cosine(RATE, STEPS), seed, pairs)
     return np.where(np.isfinite(found).all(1)[:, None], found, phi)
-
-
-def _worth(run: Run, data: Values, phi: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    found = draw(run, data, phi, drawn).bounds.mean(0, dtype=np.float64)
-    return np.where(np.isfinite(found), found, -np.inf)
-
-
-def balanced(count: int, rows: int, size: int, seed: int) -> np.ndarray:
-    """Return standard normals and their negatives (count, rows, size), of covariance I where there are enough.
-
-    A choice by them is exact where the ELBO is that of a Gaussian on a quadratic log density.
-    """
-    half = generator(seed, "gaps: choice").standard_normal((count // 2, rows, size))
-    if len(half) > size:
-        tril = np.linalg.cholesky(np.einsum("mbi,mbj->bij", half, half) / len(half))
-        half = np.asarray(np.linalg.solve(tril, half.transpose(1, 2, 0)).transpose(2, 0, 1), np.float64)
-    return np.concatenate([half, -half])

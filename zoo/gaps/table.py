@@ -23,7 +23,7 @@ ROUNDING = 1e-4  # nats a row: what single precision leaves
 WORDS = {
     "ELBO": "L(q), the mean of log p(x, z) − log q(z) over draws of z from the guide",
     "approx. gap": "log p(x) − L(q*): what the family cannot express; q* is its best member for each row",
-    "amort. gap": "L(q*) − L(q): what is lost because q is not q* (an encoder's, or an optimiser's, fault)",
+    "amort. gap": "L(q*) − L(q): what is lost because q is not q*; no gap while either of the two still rises",
     "log p(x|z)": "the first term of the ELBO, its mean over draws of z",
     "KL": "the second, from q to the prior of z: ELBO = log p(x|z) − KL",
     "k̂ > 0.7": "share of rows whose importance weights have so heavy a tail that they are not to be trusted",
@@ -60,17 +60,19 @@ def row(arm: Arm, log_p: Evidence) -> dict[str, Any]:
         "log_p_error": error,
         "log_p_exact": log_p.exact,
     }
-    words = ("elbo", "reconstruction", "kl", "best_elbo", "approximation_gap", "amortization_gap")
+    words = ("elbo", "reconstruction", "kl", "best_elbo", "approximation_gap", "amortization_gap", "difference")
     found |= dict.fromkeys((*words, "k_hat_above", "k_hat_worst", "best_k_hat_above", "active_units", "units"))
-    found["bounds"] = {}
-    if arm.own is None or arm.best is None or arm.approximation is None or arm.amortization is None:
+    found |= {"bounds": {}, "arrived": not arm.rising, "rising": arm.rising or None}
+    if arm.own is None or arm.best is None or arm.approximation is None or arm.difference is None:
         return found
     pairs = {
         "elbo": (arm.own.elbo, arm.own.error),
         "best_elbo": (arm.best.elbo, arm.best.error),
         "approximation_gap": (arm.approximation.value, arm.approximation.error),
-        "amortization_gap": (arm.amortization.value, arm.amortization.error),
+        "difference": (arm.difference.value, arm.difference.error),
     }
+    if arm.amortization is not None:
+        pairs["amortization_gap"] = pairs["difference"]
     for word, pair in pairs.items():
         found[word], found[f"{word}_error"] = mean(*pair)
     found["reconstruction"], found["kl"] = float(arm.own.reconstruction.mean()), float(arm.own.kl.mean())
@@ -137,10 +139,12 @@ def text(found: Gaps) -> str:
     else:
         others = "; ".join(f"{name} {plain(v)}" for name, v in log_p.tried.items())
         said.append(f"log p(x) ≥ {value}, {log_p.estimate.method}. Chosen on other draws among: {others}")
+    arrived = [arm.name for arm in found.arms if arm.own is not None and not arm.rising]
+    said.append(f"learnt to their end: {'; '.join(arrived) or 'none'}")
     bound = "" if log_p.exact else " ≥"
     names = [[r["local"], r["local_guide"] or ""] for r in rows]
     gaps = [
-        [*name, *(plus(r[word], r.get(f"{word}_error")) for word in ("elbo", "approximation_gap", "amortization_gap"))]
+        [*name, *(plus(r[word], r.get(f"{word}_error")) for word in ("elbo", "approximation_gap")), _amortization(r)]
         for name, r in zip(names, rows, strict=True)
     ]
     units = [f"{r['active_units']}/{r['units']}" if r["units"] else NOTHING for r in rows]
@@ -170,6 +174,10 @@ def text(found: Gaps) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
+def _amortization(row: Mapping[str, Any]) -> str:
+    return plus(row["amortization_gap"], row.get("amortization_gap_error")) if row["arrived"] else "still rises"
+
+
 def _ladder(names: Sequence[list[str]], rows: Sequence[Mapping[str, Any]], ladder: Sequence[int]) -> list[str]:
     """Return the table of L_K, the last one with its error."""
     nothing = (None, None)
@@ -186,6 +194,13 @@ def warnings(found: Gaps) -> list[str]:
     points = [arm.name for arm in found.arms if arm.own is None]
     if points:
         said.append(f"{'; '.join(points)}: points are no density, so they have no ELBO, gap or k̂")
+    for arm in found.arms:
+        if arm.rising and arm.difference is not None:
+            value = plus(*mean(arm.difference.value, arm.difference.error))
+            said.append(
+                f"{arm.name} is not learnt to its end, so that its L(q*) − L(q) = {value} is no amortization gap: "
+                f"{arm.rising}"
+            )
     heavy = {arm.name: share_above(arm.own.k_hat) for arm in found.arms if arm.own is not None}
     counts = [
         f"{name} in {share * len(found.rows):.0f} of {len(found.rows)} rows" for name, share in heavy.items() if share
@@ -234,13 +249,14 @@ def as_dict(found: Gaps) -> dict[str, Any]:
 
 
 def _by_row(arm: Arm) -> dict[str, Any] | None:
-    if arm.own is None or arm.best is None or arm.approximation is None or arm.amortization is None:
+    if arm.own is None or arm.best is None or arm.approximation is None or arm.difference is None:
         return None
     return {
         "q": _rows(arm.own),
         "best": _rows(arm.best),
         "approximation_gap": _estimate(arm.approximation),
-        "amortization_gap": _estimate(arm.amortization),
+        "amortization_gap": None if arm.amortization is None else _estimate(arm.amortization),
+        "difference": _estimate(arm.difference),
     }
 
 

@@ -26,6 +26,8 @@ LEAST, MOST = -0.5, 1.5  # of k̂ in the histogram; what lies beyond is counted 
 def gap_bars(found: Gaps) -> Figure | None:
     """Draw each arm's approximation gap, and its amortization gap at the end of it; lines are ± 2 errors.
 
+    An arm that still rises has no amortization gap, and its name says so.
+
     Returns:
         The figure, or None where no arm has a gap.
     """
@@ -33,12 +35,12 @@ def gap_bars(found: Gaps) -> Figure | None:
     pairs = [pair for pair in pairs if np.isfinite(pair[1]["approximation_gap"])]
     if not pairs:
         return None
-    names = [arm.name for arm, _ in pairs]
+    names = [f"{arm.name}\n(still rises)" if arm.rising else arm.name for arm, _ in pairs]
     figure, axes = style.panel(height=1.35 + 0.4 * len(names))
     left = np.zeros(len(names))
     for shift, (word, label, colour, hatch) in zip((-0.14, 0.14), PARTS, strict=True):
-        value = np.array([row[word] for _, row in pairs])
-        error = np.array([row[f"{word}_error"] for _, row in pairs])
+        value = np.array([row[word] or 0.0 for _, row in pairs])
+        error = np.array([row.get(f"{word}_error") or 0.0 for _, row in pairs])
         axes.barh(range(len(names)), value, left=left, height=0.62, color=colour, hatch=hatch,
                   edgecolor=style.PAPER, linewidth=0.6, label=label)  # fmt: skip
         left = left + value

@@ -26,11 +26,13 @@ class Curve:
         label: such as the guide's name.
         backend: colours it.
         values: in nats, larger is better, (num_steps,).
+        svi: how many of them are steps of SVI; the others are iterations of the finish. None for all.
     """
 
     label: str
     backend: str
     values: np.ndarray
+    svi: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,16 @@ def elbo_curves(
         objective: what rises: "ELBO", or "log-likelihood" where nothing is latent.
     """
     figure, axes = style.panel()
+    marked = False
     for curve in sorted(curves, key=lambda c: c.backend):
         steps, middle, low, high = thinned(curve.values)
         look = style.backend_look(curve.backend)
         axes.fill_between(steps, low, high, color=look["color"], alpha=0.16, linewidth=0)
         axes.plot(steps, middle, label=_name(curve, curves), **look)
+        if curve.svi and curve.svi < len(curve.values):
+            label = None if marked else "the finish begins (L-BFGS)"
+            place, marked = curve.svi, True
+            axes.plot(place, curve.values[place - 1], "D", ms=6, mfc="white", mec=look["color"], zorder=3, label=label)
     if best is not None:
         axes.axhline(best, color=style.INK, linewidth=1, linestyle=(0, (1, 2)), label=best_label)
     axes.set_ylim(*window([c.values for c in curves], best))

@@ -111,7 +111,7 @@ def curves(fits: Sequence[Fit], best: float | None, best_label: str, objective: 
     """Return a panel of the objective by step of one guide in every backend; none without fits."""
     if not fits:
         return []
-    shown = [plots.Curve(f.task.method, f.task.backend, f.values) for f in fits]
+    shown = [plots.Curve(f.task.method, f.task.backend, f.values, f.svi) for f in fits]
     figure = plots.elbo_curves(shown, best, best_label, objective)
     return [Panel(style.svg(figure, f"{objective} by step in each backend. {caption}"), caption)]
 
@@ -171,6 +171,8 @@ def guide_table(fits: Sequence[Fit], caption: str = "", footnote: str = "") -> T
     shown = [c for c in columns if c.head or any(row.get(c.key) is not None for row in rows)]
     notes = dict.fromkeys(str(f.row["gap_note"]) for f in fits if f.row.get("gap_note"))
     failed = [f"{f.task.method} in {TITLES[f.task.backend]} failed: {f.error}." for f in fits if f.error]
+    late = [f for f in fits if str(f.row.get("status", "")).startswith("not converged")]
+    failed += [f"{f.task.method} in {TITLES[f.task.backend]} has {f.row['status']}." for f in late]
     note = " ".join([READING, *([footnote] if footnote else []), *(f"The gap {n}." for n in notes), *failed])
     return Tabled(Table(shown, rows, caption, note=note))
 

@@ -76,6 +76,7 @@ class Fit:
         error: why it failed; the rest is empty then.
         row: its numbers, named as in `zoo.compare`; None where there is none.
         values: of the objective by step, nats, larger is better; empty for NUTS.
+        svi: how many of them are steps of SVI, before the finish.
         params: learnt parameters, constrained.
         draws: global latent to draws with labels aligned, (draw, *shape).
         summary: ArviZ's summary, a row a scalar.
@@ -87,6 +88,7 @@ class Fit:
     error: str | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
+    svi: int = 0
     params: Mapping[str, np.ndarray] = field(default_factory=dict)
     draws: Mapping[str, np.ndarray] = field(default_factory=dict)
     summary: Sequence[Mapping[str, Any]] = ()
@@ -145,13 +147,16 @@ def run(task: Task) -> Fit:
         data = catalogue.load_data(model, task.data)
         data = {name: values[: task.rows] for name, values in data.items()}
         made = fit(model, data=data, seed=0, **task.words)
+        svi = sum(phase.steps for phase in made.phases if phase.name == "svi")
         if task.ask is not None:
-            return Fit(task, values=-np.asarray(made.losses, float), params=made.params, found=task.ask(made))
+            values = -np.asarray(made.losses, float)
+            return Fit(task, values=values, svi=svi, params=made.params, found=task.ask(made))
         draws = {name: values.reshape(-1, *values.shape[2:]) for name, values in made.relabelled.items()}
         return Fit(
             task,
             row=dict.fromkeys(NUMBERS) | measure(made, find(made.model, made.data)),
             values=-np.asarray(made.losses, float) if task.method != "nuts" else np.empty(0),
+            svi=svi,
             params=made.params,
             draws=draws,
             summary=summary(made) if task.summarised else (),

@@ -81,4 +81,7 @@ FAMILY = Family(
     noise_size=lambda size, init_scale=0.1, layers=2, hidden=None, context=0: size,
     options={"init_scale": 0.1, "layers": 2, "hidden": None, "context": 0},
     shared=True,
+    contains="mean_field",
+    raised=lambda member, rng, **options: dict(member),
+    rate=0.3,
 )

@@ -7,11 +7,16 @@ correlation is learnt for hundreds of steps. Ong, Nott and Smith, "Gaussian vari
 a factor covariance structure", JCGS 2018.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from guides.errors import GuideError
 from guides.families import Family
 from guides.sites import TracedSite, learnt
+
+SHARE = 1e-3  # of the variance that starts in `cov_factor`, where the family starts from independent normals
 
 
 def _rank(size: int, rank: int | None) -> int:
@@ -34,9 +39,26 @@ def initial(
     )
 
 
+def raised(
+    member: Mapping[str, np.ndarray], rng: np.random.Generator, rank: int | None = None, **options: Any
+) -> dict[str, np.ndarray]:
+    """Return parameters at which it is all but N(loc, diag(scale²)): the variances are, correlations are about 1e-3."""
+    loc, scale = member["loc"], member["scale"]
+    # Each latent's factors have length √SHARE exactly, in directions of their own.
+    direction = rng.standard_normal((*scale.shape, _rank(scale.shape[-1], rank)))
+    direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    return {
+        "loc": loc,
+        "scale": (1 - SHARE) ** 0.5 * scale,
+        "cov_factor": SHARE**0.5 * scale[..., None] * direction,
+    }
+
+
 FAMILY = Family(
     summary="one normal, diagonal plus low rank",
     initial=initial,
     noise_size=lambda size, init_scale=0.1, rank=None: size + _rank(size, rank),
     options={"init_scale": 0.1, "rank": None},
+    contains="mean_field",
+    raised=raised,
 )

@@ -11,7 +11,7 @@ from pyro.distributions.util import scale_and_mask
 from pyro.poutine import block, trace
 
 from guides.inner_pyro import gradient
-from guides.local.nearest.layout import TOTAL, USAGE, CodesLayout
+from guides.local.nearest.layout import TOTAL, TURN, USAGE, CodesLayout
 from guides.local_layout import Batch
 from guides.nets.encoder_pyro import encode
 from guides.sites import by_row
@@ -55,9 +55,16 @@ class Rows(CodesLayout):
     def density(
         self, params: Arrays, phi: Array, noise: Array, inner_noise: Any, batch: Batch
     ) -> tuple[dict[str, Array], Array]:
-        """Return `draw`, with a log q of value 0 whose gradient is what learning descends beside −log p(x, z)."""
+        """Return what learning sees: codes, and a log q that gives the value log p(x, z) of `draw` and our gradient.
+
+        Straight through, codes are those of `draw`, and log q has the value 0 and the gradient of what is descended
+        beside −log p(x, z). In a search they are the best that were tried.
+        """
         values, log_q = self.draw(params, phi, noise, batch)
         said = phi.reshape(len(phi), self.positions, self.size)
+        if self.options["gradient"] == "search":
+            z, loss = self._search(params, said, values[self.site.name], batch.data)
+            return {self.site.name: z}, log_q + loss
         codes = params[self.codebook][values[self.site.name]]
         kept = {name: value.detach() for name, value in params.items()}
         slope = gradient(lambda vectors: self.likelihood(kept, vectors, batch.data).sum(), codes.detach())
@@ -67,6 +74,32 @@ class Rows(CodesLayout):
         descended = pull.sum((-2, -1))
         return values, log_q + descended - descended.detach()
 
+    def bounds(self, params: Arrays, batch: Batch, phi: Array) -> tuple[dict[str, Array], Array, Array]:
+        """Return each row's codes by site, its ELBO log p(x, z) (B,), and the part log p(x | z) (B,)."""
+        values, _ = self.draw(params, phi, phi, batch)
+        given = {**params, **values}
+        return values, batch.log_joint(values), self._replay(given, batch.data)
+
+    def _search(self, params: Arrays, said: Array, z: Array, data: Arrays) -> tuple[Array, Array]:
+        """Return the best codes of each row (B, positions) that differ at one position at most, and what log q gets.
+
+        That is the difference that the search has made, and, of value 0, what the encoder descends.
+        """
+        count = len(z)
+        at = (torch.arange(count, device=z.device) + params[TURN].detach().long()) % self.positions
+        turn = torch.arange(self.positions, device=z.device) == at[:, None]
+        tried = torch.where(turn, torch.arange(self.count, device=z.device)[:, None, None], z)
+        rows = {name: array.repeat(self.count, *[1] * (array.ndim - 1)) for name, array in data.items()}
+        given = {**params, self.site.name: tried.reshape(-1, self.positions)}
+        with torch.no_grad():
+            worth = self._replay(given, rows, joint=True).reshape(self.count, count)
+        best = worth.argmax(0)
+        found = torch.where(turn, best[:, None], z)
+        gained = worth.amax(0) - torch.gather(worth, 0, z[torch.arange(count, device=z.device), at][None])[0]
+        distance = ((said[:, :, None] - params[self.codebook].detach()) ** 2).sum(-1)
+        named = torch.gather(torch.log_softmax(-distance, -1), -1, found[..., None]).sum((-2, -1))
+        return found, (gained + named).detach() - named
+
     def likelihood(self, params: Arrays, vectors: Array, data: Arrays) -> Array:
         """Return log p(x | z) of each row (B,), its codes' vectors (B, positions, size) being anything.
 
@@ -75,12 +108,13 @@ class Rows(CodesLayout):
         own = torch.arange(vectors.shape[0] * self.positions).reshape(-1, self.positions)
         return self._replay({**params, self.codebook: vectors.reshape(-1, self.size), self.site.name: own}, data)
 
-    def _replay(self, values: Arrays, data: Arrays) -> Array:
+    def _replay(self, values: Arrays, data: Arrays, *, joint: bool = False) -> Array:
+        sites = [*self.observed, self.site] if joint else self.observed
         with block():
             nodes = trace(Hold(values)(self.model)).get_trace(**data, **self.fixed).nodes
-        found = [nodes[s.name] for s in self.observed]
+        found = [nodes[s.name] for s in sites]
         terms = [scale_and_mask(n["fn"].log_prob(n["value"]), 1.0, n["mask"]) for n in found]
-        pairs = zip(terms, self.observed, strict=True)
+        pairs = zip(terms, sites, strict=True)
         return sum((by_row(term, s, self.data_plate) for term, s in pairs), torch.zeros(()))
 
     def update(self, params: Arrays, data: Arrays) -> dict[str, Array]:
@@ -104,6 +138,7 @@ class Rows(CodesLayout):
             self.codebook: torch.where(dead[:, None], place, book),
             USAGE: torch.where(dead, torch.ones_like(usage), usage),
         }
+        moved |= {TURN: params[TURN] + 1} if TURN in params else {}
         return moved | ({TOTAL: torch.where(dead[:, None], place, total)} if running else {})
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from guides.errors import GuideError
-from guides.local.nearest import MOVES, TREATMENT
+from guides.local.nearest import GRADIENTS, MOVES, TREATMENT
 from guides.nets import encoder, mlp
 from guides.sites import TracedSite, learnt, one_row, row_axis
 from guides.start import Start
 
-USAGE, TOTAL = "local.usage", "local.total"
+USAGE, TOTAL, TURN = "local.usage", "local.total", "local.turn"
 
 
 class CodesLayout:
@@ -35,7 +35,7 @@ class CodesLayout:
         GuideError: a latent or a codebook that this cannot serve, or an option that is unknown or out of range.
     """
 
-    enumerated, discrete, path, inner_draws, noise_size, bounds = False, (), None, 0, 0, None
+    enumerated, discrete, path, inner_draws, noise_size = False, (), None, 0, 0
 
     def __init__(
         self,
@@ -73,6 +73,8 @@ class CodesLayout:
         start = starts[self.codebook].value if self.codebook in starts else book.value
         state = {USAGE: np.ones(self.count), TOTAL: np.broadcast_to(np.asarray(start), book.shape)}
         state = state if self.options["moves"] == "ema" else {USAGE: state[USAGE]}
+        # Whose turn it is among the positions: a search has no draw, and is the same in both backends.
+        state |= {TURN: np.zeros(())} if self.options["gradient"] == "search" else {}
         self.parameters = tuple(learnt(name, value) for name, value in {**first, **state}.items())
 
     def refuse(self, chosen: np.ndarray, vectors: np.ndarray) -> None:
@@ -98,6 +100,8 @@ def _check(options: Mapping[str, Any]) -> None:
         raise GuideError(f"local option {unknown[0]!r} is unknown to 'nearest'. Known: {known}")
     if options["moves"] not in MOVES:
         raise GuideError(f"moves {options['moves']!r} is unknown. Known: {', '.join(MOVES)}")
+    if options["gradient"] not in GRADIENTS:
+        raise GuideError(f"gradient {options['gradient']!r} is unknown. Known: {', '.join(GRADIENTS)}")
     ranges = {"commitment": (0.0, np.inf), "decay": (0.0, 1.0), "restart": (0.0, 1.0)}
     for name, (low, high) in ranges.items():
         if not low <= options[name] < high:

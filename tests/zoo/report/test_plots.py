@@ -53,6 +53,15 @@ def test_elbo_curves() -> None:
     assert high - low < 10
 
 
+def test_the_finish_is_marked_where_it_begins_and_named_once() -> None:
+    figure = elbo_curves(
+        [Curve(c.label, c.backend, c.values, svi) for c, svi in zip(CURVES, (1500, 2000), strict=True)]
+    )
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert [line.get_xdata()[0] for line in marks] == [1500]
+    assert words(figure).count("the finish begins (L-BFGS)") == 1
+
+
 def test_curves_of_two_guides_are_told_apart() -> None:
     figure = elbo_curves([*CURVES, Curve("delta", "pyro", RISE)], objective="log-likelihood")
     assert {"flow, Pyro", "delta, Pyro", "log-likelihood (nats)"} <= set(words(figure))

@@ -84,5 +84,5 @@ CARD = Card(
     dims=dims,
     local=("amortized", "per_datapoint", "constant"),
     encoder={"x": "row"},
-    learning=Learning(num_steps=5000, learning_rate=3e-3, batch_size=128),
+    learning=Learning(num_steps=5000, learning_rate=2e-2, batch_size=128),
 )

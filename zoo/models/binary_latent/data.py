@@ -42,7 +42,7 @@ def labels(name: str = "digits_binary") -> np.ndarray:
     return digits.classes()
 
 
-def true_values(latent: int, D: int) -> dict[str, np.ndarray]:
+def true_values(latent: int = 100, D: int = 64) -> dict[str, np.ndarray]:
     """Return the parameters that simulated rows come from, the same for every seed.
 
     Returns:
@@ -51,6 +51,11 @@ def true_values(latent: int, D: int) -> dict[str, np.ndarray]:
     """
     weight = STRENGTH / latent**0.5 * np.random.default_rng(WEIGHT_SEED).standard_normal((D, latent))
     return {"weight": weight, "bias": -weight.sum(1) / 2}
+
+
+def truth(seed: int, **options: int) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, those of `true_values` for every seed."""
+    return true_values(**options)
 
 
 def simulate(seed: int, size: int, *, latent: int = 100, D: int = 64) -> dict[str, np.ndarray]:

@@ -69,7 +69,7 @@ def blocks(images: np.ndarray) -> np.ndarray:
     return images.reshape(-1, side, BLOCK, side, BLOCK).mean((2, 4)).reshape(-1, side * side)
 
 
-def true_values(K: int, D: int) -> dict[str, np.ndarray]:
+def true_values(K: int = LABELS, D: int = 16) -> dict[str, np.ndarray]:
     """Return the parameters that `simulate` draws with."""
     label, feature = np.arange(K), np.arange(D)
     return {
@@ -77,6 +77,11 @@ def true_values(K: int, D: int) -> dict[str, np.ndarray]:
         "bias": 0.3 * np.sin(label),
         "transition": 1.5 * np.roll(np.eye(K), 1, axis=1),
     }
+
+
+def truth(seed: int, **options: int) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, those of `true_values` for every seed."""
+    return true_values(**options)
 
 
 def simulate(seed: int, size: int, *, K: int = LABELS, D: int = 16) -> dict[str, np.ndarray]:

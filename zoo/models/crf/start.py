@@ -7,6 +7,7 @@ import numpy as np
 from guides.start import Start
 from zoo.errors import UserError
 from zoo.models.crf import steps
+from zoo.models.seeding import memberships, subsample, varies
 
 JITTER = 0.1  # of the spread, so that seeds differ
 
@@ -31,23 +32,37 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, *, K: int = 
 def around(
     data: Mapping[str, np.ndarray], rng: np.random.Generator, K: int, D: int, precision: float
 ) -> dict[str, Start]:
-    """Return starts beside `counted`, as wide as a posterior with this prior precision where labels are in doubt."""
-    x, there = np.nan_to_num(data["x"]), steps(data["x"])
-    most = int(data["y"][there].max())
+    """Return starts beside `counted`, drawn towards 0 as a prior of this precision does.
+
+    A unit of v is the posterior's sd where labels are in doubt.
+    """
+    most = int(data["y"][steps(data["x"])].max())
     if most >= K:
         raise UserError(f"option K={K} is too small for data 'y', which has label {most}; leave it out, or raise it")
-    # Where each of K labels has probability 1 / K, its indicator has the variance (1 − 1 / K) / K.
-    count, variance = there.sum(), (1 - 1 / K) / K
+    chosen = subsample(np.arange(len(data["x"])), rng)
+    y, there = data["y"][chosen], steps(data["x"][chosen])
+    x = np.nan_to_num(data["x"][chosen])[there]
+    each = len(data["x"]) / len(chosen)  # how many strings each of those looked at stands for
+    # If each of K labels has probability 1 / K, its indicator has the variance (1 − 1 / K) / K.
+    count, variance = each * there.sum(), (1 - 1 / K) / K
+    squares = np.mean(x**2, 0)
+    # A feature that is 0 everywhere, and moves of strings of one step each, tell nothing: any unit serves.
     information = {
-        "weights": np.broadcast_to((x[there] ** 2).sum(0)[:, None] * variance, (D, K)),
+        "weights": count * variance * np.tile(np.where(squares > 0, squares, 1.0)[:, None], K),
         "bias": np.full(K, count * variance),
-        "transition": np.full((K, K), (count - len(x)) * (1 - 1 / K**2) / K**2),
+        "transition": np.full((K, K), max(count - len(data["x"]), 1.0) * (1 - 1 / K**2) / K**2),
     }
-    middle, starts = counted(x[there], data["y"], there, K), {}
+    middle, starts = counted(x, y, there, K), {}
+    # A feature's weights are drawn at what its variation tells, with the biases that leave its mean without a say.
+    varying = (count * variance * np.where(varies(x), x.var(0), np.inf) + precision) ** -0.5
+    beside = {
+        name: (found + precision) ** -0.5 * rng.standard_normal(found.shape) for name, found in information.items()
+    }
+    beside["weights"] = varying[:, None] * rng.standard_normal((D, K))
+    beside["bias"] -= x.mean(0) @ beside["weights"]
     for name, found in information.items():
-        # One step's worth in any case: a feature may be 0 everywhere, and strings have one step each.
-        spread = (np.maximum(found, variance) + precision) ** -0.5
-        starts[name] = Start(middle[name] + JITTER * spread * rng.standard_normal(found.shape), spread)
+        centre = middle[name] * found / (found + precision)
+        starts[name] = Start(centre + JITTER * beside[name], (found + precision) ** -0.5)
     return starts
 
 
@@ -63,11 +78,14 @@ def counted(x: np.ndarray, y: np.ndarray, there: np.ndarray, K: int) -> dict[str
         K: number of labels.
     """
     label = y[there].astype(int)
-    member = (label == np.arange(K)[:, None]).astype(float)
+    member = memberships(label, K)
     share = (member.sum(1) + 1) / (len(label) + K)
-    loc = (member @ x + x.mean(0)) / (member.sum(1, keepdims=True) + 1)
-    apart = x - loc[label]
-    cov = (apart.T @ apart + np.diag(x.var(0) + 1e-6)) / (len(label) + 1)
+    # In the features' own units, so that none of them rules; one that does not vary says nothing.
+    middle, unit = x.mean(0), np.where(varies(x), x.std(0), np.inf)
+    plain = (x - middle) / unit
+    loc = member @ plain / (member.sum(1, keepdims=True) + 1)
+    apart = plain - loc[label]
+    cov = (apart.T @ apart + np.eye(x.shape[1])) / (len(label) + 1)
     weights = np.linalg.solve(cov, loc.T)
     moves = np.ones((K, K))
     both = there[:, 1:]
@@ -75,8 +93,6 @@ def counted(x: np.ndarray, y: np.ndarray, there: np.ndarray, K: int) -> dict[str
     bias = np.log(share) - 0.5 * (loc * weights.T).sum(1)
     transition = np.log(moves / moves.sum(1, keepdims=True)) - np.log(share)
     # What all labels share says nothing, and a prior would have it 0.
-    return {
-        "weights": weights - weights.mean(1, keepdims=True),
-        "bias": bias - bias.mean(),
-        "transition": transition - transition.mean(),
-    }
+    weights = (weights - weights.mean(1, keepdims=True)) / unit[:, None]
+    bias = bias - middle @ weights
+    return {"weights": weights, "bias": bias - bias.mean(), "transition": transition - transition.mean()}

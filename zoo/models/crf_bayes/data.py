@@ -1,12 +1,14 @@
 """Strings of handwritten digits: the same data sets as `crf`."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.models.crf import exact
 from zoo.models.crf.data import features
 from zoo.models.crf.data import load as load_strings
 
-__all__ = ["load", "simulate"]
+__all__ = ["load", "simulate", "truth"]
 
 
 def load(name: str = "strings") -> dict[str, np.ndarray]:
@@ -24,6 +26,24 @@ def load(name: str = "strings") -> dict[str, np.ndarray]:
     return load_strings(name)
 
 
+def truth(seed: int, *, K: int = 10, D: int = 16, scale: float = 1.0) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws from their prior with this seed.
+
+    Args:
+        seed: of NumPy's default generator.
+        K, D, scale: the model's options.
+
+    Returns:
+        "weights" (D, K), "bias" (K,) and "transition" (K, K).
+    """
+    return _drawn(np.random.default_rng(seed), K, D, scale)
+
+
+def _drawn(rng: np.random.Generator, K: int, D: int, scale: float) -> dict[str, np.ndarray]:
+    shapes = {"weights": (D, K), "bias": (K,), "transition": (K, K)}
+    return {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
 def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1.0) -> dict[str, np.ndarray]:
     """Draw the parameters from the prior, then the labels of strings with standard normal features.
 
@@ -36,7 +56,21 @@ def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1
         {"x": features, shape (size, 6, D), NaN past the end, "y": labels, shape (size, 6), 0 past the end}.
     """
     rng = np.random.default_rng(seed)
-    x = features(rng, size, D)
-    shapes = {"weights": (D, K), "bias": (K,), "transition": (K, K)}
-    values = {name: scale * rng.standard_normal(shape) for name, shape in shapes.items()}
+    values, x = _drawn(rng, K, D, scale), features(rng, size, D)
     return {"x": x, "y": exact.draw(x, values, rng).astype(float)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: another one, since all weights have one prior; x stays.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options, np.zeros_like(shift), np.ones_like(scale)

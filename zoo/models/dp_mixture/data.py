@@ -33,6 +33,47 @@ def load(name: str = "galaxies") -> dict[str, np.ndarray]:
     return {"x": read(name) / KM_S} if name == "galaxies" else mixture.load(name)
 
 
+def truth(
+    seed: int,
+    *,
+    K: int = 10,
+    D: int = 1,
+    alpha: float = 1.0,
+    center: float | Sequence[float] = 0.0,
+    spread: float | Sequence[float] = 1.0,
+    kappa0: float = 0.1,
+    a0: float = 2.0,
+    b0: float = 0.2,
+) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws from their prior with this seed.
+
+    Args:
+        seed: of NumPy's default generator.
+        K, D, alpha, center, spread, kappa0, a0, b0: the model's options.
+
+    Returns:
+        "sticks" (K - 1,), "variance" (K, D) and "loc" (K, D).
+    """
+    return _drawn(np.random.default_rng(seed), K, D, alpha, center, spread, kappa0, a0, b0)
+
+
+def _drawn(
+    rng: np.random.Generator,
+    K: int,
+    D: int,
+    alpha: float,
+    center: float | Sequence[float],
+    spread: float | Sequence[float],
+    kappa0: float,
+    a0: float,
+    b0: float,
+) -> dict[str, np.ndarray]:
+    sticks = rng.beta(1.0, alpha, K - 1)
+    variance = b0 * np.asarray(spread) ** 2 / rng.gamma(a0, size=(K, D))
+    loc = np.asarray(center) + np.sqrt(variance / kappa0) * rng.standard_normal((K, D))
+    return {"sticks": sticks, "variance": variance, "loc": loc}
+
+
 def simulate(
     seed: int,
     size: int,
@@ -57,9 +98,7 @@ def simulate(
         {"x": shape (size, D)}.
     """
     rng = np.random.default_rng(seed)
-    sticks = np.append(rng.beta(1.0, alpha, K - 1), 1.0)
-    weights = sticks * np.cumprod(np.append(1.0, 1 - sticks[:-1]))
-    variance = b0 * np.asarray(spread) ** 2 / rng.gamma(a0, size=(K, D))
-    loc = np.asarray(center) + np.sqrt(variance / kappa0) * rng.standard_normal((K, D))
-    z = rng.choice(K, size, p=weights)
-    return {"x": rng.normal(loc[z], np.sqrt(variance[z]))}
+    true = _drawn(rng, K, D, alpha, center, spread, kappa0, a0, b0)
+    sticks = np.append(true["sticks"], 1.0)
+    z = rng.choice(K, size, p=sticks * np.cumprod(np.append(1.0, 1 - sticks[:-1])))
+    return {"x": rng.normal(true["loc"][z], np.sqrt(true["variance"][z]))}

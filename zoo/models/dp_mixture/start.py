@@ -7,7 +7,7 @@ import numpy as np
 
 from guides.start import Start
 from zoo.models.dp_mixture.exact import Options
-from zoo.models.gmm_bayes.start import kmeans_labels
+from zoo.models.seeding import kmeans, memberships, standardised, subsample
 
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, Start]:
@@ -21,16 +21,17 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     Returns:
         A Start for "sticks", "variance" and "loc", with the posterior's sd given the labels as the unit of a step.
     """
-    o, x = Options(**options), data["x"]
-    labels = kmeans_labels(x, int(rng.integers(1, o.K + 1)), rng)
+    o, x = Options(**options), subsample(data["x"], rng)
+    labels = kmeans(standardised(x), int(rng.integers(1, o.K + 1)), rng)
     # Sticks are broken largest piece first, more often than not.
     order = np.argsort(-np.bincount(labels, minlength=o.K), kind="stable")
-    member = labels == order[:, None]
+    # Every row looked at stands for as many as it was drawn from.
+    member = memberships(labels, o.K)[order] * (len(data["x"]) / len(x))
     count = member.sum(1)[:, None]
     center, spread = np.broadcast_to(o.center, x.shape[1]), np.broadcast_to(o.spread, x.shape[1])
     shape = o.a0 + count / 2
     mean = (member @ x) / np.maximum(count, 1)
-    squares = np.stack([((x - m) ** 2)[rows].sum(0) for rows, m in zip(member, mean, strict=True)])
+    squares = np.stack([rows @ (x - m) ** 2 for rows, m in zip(member, mean, strict=True)])
     off = o.kappa0 * count / (o.kappa0 + count) * (mean - center) ** 2
     variance = (o.b0 * spread**2 + 0.5 * squares + 0.5 * off) / shape
     sd = np.sqrt(variance / (count + o.kappa0))

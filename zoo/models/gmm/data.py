@@ -1,5 +1,7 @@
 """Eruptions of the geyser Old Faithful."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.datasets import read
@@ -28,6 +30,20 @@ def load(name: str = "old_faithful") -> dict[str, np.ndarray]:
     return {"x": read("old_faithful")}
 
 
+def truth(seed: int, *, K: int = 2, D: int = 2, floor: float = 1e-6) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, the same for every seed.
+
+    Returns:
+        "weights" (K,), "loc" (K, D) and "scale_tril" (K, D, D), whose product the model adds the floor to.
+    """
+    weights = np.arange(1.0, K + 1)
+    loc, covariance = np.zeros((K, D)), np.tile(np.eye(D), (K, 1, 1))
+    loc[:, 0] = 4.0 * np.arange(K)
+    if D > 1:
+        covariance[:, 0, 1] = covariance[:, 1, 0] = np.where(np.arange(K) % 2 == 0, 0.5, -0.5)
+    return {"weights": weights / weights.sum(), "loc": loc, "scale_tril": np.linalg.cholesky(covariance)}
+
+
 def simulate(seed: int, size: int, *, K: int = 2, D: int = 2, floor: float = 1e-6) -> dict[str, np.ndarray]:
     """Draw from K components 4 apart along the first axis, component k of weight ∝ k.
 
@@ -51,3 +67,19 @@ def simulate(seed: int, size: int, *, K: int = 2, D: int = 2, floor: float = 1e-
     x = noise + np.sqrt(floor) * rng.standard_normal((size, D))
     x[:, 0] += 4.0 * z
     return {"x": x}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: the floor is one for all columns, and so is their scale.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options | {"floor": options["floor"] * float(scale[0]) ** 2}, shift, np.full_like(scale, scale[0])

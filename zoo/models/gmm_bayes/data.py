@@ -1,6 +1,7 @@
 """Eruptions of the geyser Old Faithful, all of them and eight of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,34 @@ def load(name: str = "old_faithful") -> dict[str, np.ndarray]:
     if name not in STEPS:
         raise unknown("data set", name, STEPS, "model 'gmm_bayes'")
     return {"x": read("old_faithful")[:: STEPS[name]]}
+
+
+def truth(
+    seed: int,
+    *,
+    K: int = 2,
+    D: int = 2,
+    covariance: str = "diagonal",
+    center: float | Sequence[float] = 0.0,
+    spread: float | Sequence[float] = 1.0,
+    **options: Any,
+) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws with, the same for every seed.
+
+    Args:
+        seed: plays no part.
+        K, D, covariance, center, spread: the model's options; the others play no part.
+
+    Returns:
+        "weights" (K,), "loc" (K, D), and "variance" (K, D) or "scale" (K, D) and "corr" (K, D, D).
+    """
+    weights, sd = np.arange(1.0, K + 1), 0.5 * np.asarray(spread) * np.ones((K, D))
+    place = 3.0 * (np.arange(K) - (K - 1) / 2)[:, None]
+    found = {"weights": weights / weights.sum(), "loc": np.asarray(center) + np.asarray(spread) * place * np.ones(D)}
+    if covariance == "diagonal":
+        return found | {"variance": sd**2}
+    rho = 0.5 ** np.abs(np.arange(D)[:, None] - np.arange(D))
+    return found | {"scale": sd, "corr": np.tile(np.linalg.cholesky(rho), (K, 1, 1))}
 
 
 def simulate(

@@ -7,10 +7,8 @@ import numpy as np
 
 from guides.start import Start
 from zoo.errors import UserError
-from zoo.models.gmm.start import column_scale, nearest, seed_labels
 from zoo.models.gmm_bayes.exact import Options
-
-LLOYD_STEPS = 10
+from zoo.models.seeding import kmeans, memberships, standardised, subsample
 
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, Start]:
@@ -27,11 +25,12 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     Raises:
         UserError: full covariances are asked for one column, where there is nothing to correlate.
     """
-    o, x = Options(**options), data["x"]
-    n, features = x.shape
+    o, x = Options(**options), subsample(data["x"], rng)
+    n, features = data["x"].shape
     if o.covariance == "full" and features == 1:
         raise UserError("gmm_bayes: covariance='full' needs at least 2 columns, and x has 1; use covariance='diagonal'")
-    member = kmeans_labels(x, o.K, rng) == np.arange(o.K)[:, None]
+    # Every row looked at stands for as many as it was drawn from.
+    member = memberships(kmeans(standardised(x), o.K, rng), o.K) * (n / len(x))
     count = member.sum(1)[:, None]
     center, spread = np.broadcast_to(o.center, features), np.broadcast_to(o.spread, features)
     prior_variance = o.b0 * spread**2 if o.covariance == "diagonal" else (0.5 * spread) ** 2
@@ -39,7 +38,7 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     loc = (o.kappa0 * center + member @ x) / (o.kappa0 + count)
     # Components without rows would all start at the prior's mean: their tie is broken by a draw.
     loc = np.where(count > 0, loc, center + spread * rng.standard_normal(loc.shape))
-    squares = np.stack([((x - m) ** 2)[rows].sum(0) for rows, m in zip(member, loc, strict=True)])
+    squares = np.stack([rows @ (x - m) ** 2 for rows, m in zip(member, loc, strict=True)])
     variance = (prior_variance + 0.5 * squares) / shape
     share = (count[:, 0] + o.alpha) / (n + o.K * o.alpha)
     starts = {
@@ -54,23 +53,3 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
         "scale": Start(np.sqrt(variance), 0.5 * shape**-0.5 * np.ones(features)),
         "corr": Start(corr, np.tile((count + 2.0) ** -0.5, (1, pairs))),
     }
-
-
-def kmeans_labels(x: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return k-means labels on standardised columns, from a k-means++ draw; some may be unused.
-
-    Args:
-        x: rows, shape (n, D).
-        count: number of clusters.
-        rng: draws the first centres.
-
-    Returns:
-        Labels below `count`, shape (n,).
-    """
-    standardised = (x - x.mean(0)) / column_scale(x)
-    labels = seed_labels(x, min(count, len(x)), rng)
-    for _ in range(LLOYD_STEPS):
-        used = np.unique(labels)
-        centers = np.stack([standardised[labels == k].mean(0) for k in used])
-        labels = used[nearest(standardised, centers)]
-    return labels

@@ -29,6 +29,11 @@ def load(name: str = "lecture") -> dict[str, np.ndarray]:
     return {"x": read(FILES[name])[:, 0]}
 
 
+def truth(seed: int) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, the same for every seed: "loc" and "scale", metres."""
+    return {"loc": np.asarray(TRUE_LOC), "scale": np.asarray(TRUE_SCALE)}
+
+
 def simulate(seed: int, size: int) -> dict[str, np.ndarray]:
     """Draw heights from the model with loc 1.7 m and scale 0.07 m.
 

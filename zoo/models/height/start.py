@@ -7,17 +7,11 @@ import numpy as np
 from guides.start import Start
 from zoo.errors import UserError
 
-# The median absolute deviation of a Gaussian is its standard deviation divided by this.
-MAD_TO_SD = 1.4826
-
-
-def robust_scale(x: np.ndarray) -> float:
-    """Return a scale of x that an outlier cannot move: from the median absolute deviation, else the sd."""
-    return float(MAD_TO_SD * np.median(np.abs(x - np.median(x))) or x.std())
-
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, Start]:
-    """Start half a scale to a scale beside the median, and at about twice a robust scale.
+    """Start half a sd to a sd beside the mean, and at about twice the sd.
+
+    The sd of all rows is the unit, since an outlier moves the answer as it moves the sd.
 
     Args:
         data: {"x": heights, shape (n,)}.
@@ -30,14 +24,18 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str,
         UserError: all rows are equal, so that the likelihood has no maximum.
     """
     x = data["x"]
-    scale = robust_scale(x)
     if np.ptp(x) == 0:
         raise UserError(
             "height: the rows of x are all equal, and the likelihood grows without bound as scale goes to 0;"
             " give rows that vary, or fit 'height_bayes'"
         )
-    aside = rng.choice([-1, 1]) * rng.uniform(0.5, 1) * scale
+    scale = x.std()
     return {
-        "loc": Start(np.median(x) + aside, scale),
+        "loc": Start(x.mean() + aside(rng, scale), scale),
         "scale": Start(2 * scale * np.exp(0.1 * rng.standard_normal())),
     }
+
+
+def aside(rng: np.random.Generator, unit: float) -> float:
+    """Return half a unit to a unit, to either side."""
+    return float(rng.choice([-1, 1]) * rng.uniform(0.5, 1) * unit)

@@ -1,10 +1,12 @@
 """Heights in metres: the same data sets as `height`."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.models.height.data import load as load_heights
 
-__all__ = ["load", "simulate"]
+__all__ = ["load", "simulate", "truth"]
 
 
 def load(name: str = "lecture") -> dict[str, np.ndarray]:
@@ -20,6 +22,37 @@ def load(name: str = "lecture") -> dict[str, np.ndarray]:
         UserError: the name is unknown.
     """
     return load_heights(name)
+
+
+def truth(
+    seed: int,
+    *,
+    m0: float = 1.7,
+    kappa0: float = 1.0,
+    a0: float = 2.0,
+    b0: float = 0.005,
+    known_sd: float | None = None,
+    s0: float = 0.1,
+) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws from their prior with this seed.
+
+    Args:
+        seed: of NumPy's default generator.
+        m0, kappa0, a0, b0, known_sd, s0: the model's options.
+
+    Returns:
+        "loc" (), metres; and "variance" (), square metres, unless the sd is known.
+    """
+    return _drawn(np.random.default_rng(seed), m0, kappa0, a0, b0, known_sd, s0)
+
+
+def _drawn(
+    rng: np.random.Generator, m0: float, kappa0: float, a0: float, b0: float, known_sd: float | None, s0: float
+) -> dict[str, np.ndarray]:
+    if known_sd is not None:
+        return {"loc": np.asarray(rng.normal(m0, s0))}
+    variance = b0 / rng.gamma(a0)
+    return {"variance": np.asarray(variance), "loc": np.asarray(rng.normal(m0, np.sqrt(variance / kappa0)))}
 
 
 def simulate(
@@ -44,10 +77,25 @@ def simulate(
         {"x": heights in metres, shape (size,)}.
     """
     rng = np.random.default_rng(seed)
-    if known_sd is None:
-        sd = float(np.sqrt(b0 / rng.gamma(a0)))
-        loc = rng.normal(m0, sd / np.sqrt(kappa0))
-    else:
-        sd = known_sd
-        loc = rng.normal(m0, s0)
-    return {"x": rng.normal(loc, sd, size)}
+    true = _drawn(rng, m0, kappa0, a0, b0, known_sd, s0)
+    sd = np.sqrt(true["variance"]) if known_sd is None else known_sd
+    return {"x": rng.normal(true["loc"], sd, size)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: all its numbers with a unit follow.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    factor = float(scale[0])
+    moved = {name: options[name] and options[name] * factor for name in ("known_sd", "s0")}
+    moved |= {"m0": float(shift[0]) + options["m0"] * factor, "b0": options["b0"] * factor**2}
+    return options | moved, shift, scale

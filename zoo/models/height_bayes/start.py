@@ -1,11 +1,12 @@
-"""Where learning starts: near the posterior, from the median and a robust scale, at the posterior's scale."""
+"""Where learning starts: beside the posterior's middle, at the posterior's scale."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from guides.start import Start
-from zoo.models.height.start import robust_scale
+from zoo.models.height.start import aside
+from zoo.models.height_bayes.exact import Options
 
 
 def start(
@@ -19,29 +20,22 @@ def start(
     known_sd: float | None = None,
     s0: float = 0.1,
 ) -> dict[str, Start]:
-    """Start where prior and data, summarised robustly, meet; jitter by half a posterior sd.
+    """Start half a posterior sd to a posterior sd beside the posterior's middle.
 
     Args:
         data: {"x": heights, shape (n,)}.
-        rng: source of the jitter, so that seeds differ.
+        rng: draws the sides and the distances, so that seeds differ.
         m0, kappa0, a0, b0, known_sd, s0: the model's options.
 
     Returns:
         A Start for "loc", and for "variance" unless known_sd is given.
     """
-    x = data["x"]
-    n = len(x)
-    jitter = 0.5 * rng.standard_normal(2)
+    now = Options(m0, kappa0, a0, b0, known_sd, s0).updated(data["x"])
     if known_sd is not None:
-        precision = 1 / s0**2 + n / known_sd**2
-        middle = (m0 / s0**2 + n * np.median(x) / known_sd**2) / precision
-        return {"loc": Start(middle + jitter[0] * precision**-0.5, precision**-0.5)}
-    middle = (kappa0 * m0 + n * np.median(x)) / (kappa0 + n)
-    off = kappa0 * n * (np.median(x) - m0) ** 2 / (kappa0 + n)
-    shape = a0 + n / 2
-    variance = (b0 + 0.5 * (n * robust_scale(x) ** 2 + off)) / shape
-    loc_sd = np.sqrt(variance / (kappa0 + n))
+        return {"loc": Start(now.m0 + aside(rng, now.s0), now.s0)}
+    variance, factor = now.b0 / now.a0, now.a0**-0.5
+    sd = np.sqrt(variance / now.kappa0)
     return {
-        "variance": Start(variance * np.exp(jitter[1] * shape**-0.5), shape**-0.5),
-        "loc": Start(middle + jitter[0] * loc_sd, loc_sd),
+        "variance": Start(variance * np.exp(aside(rng, factor)), factor),
+        "loc": Start(now.m0 + aside(rng, sd), sd),
     }

@@ -1,5 +1,7 @@
 """Batch means of a dyestuff's yield."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.datasets import read
@@ -30,6 +32,20 @@ def load(name: str = "dyestuff") -> dict[str, np.ndarray]:
     return {"x": np.array([grams[batch == b].mean() for b in np.unique(batch)]) - NOMINAL}
 
 
+def truth(seed: int, *, prior_sd: float = 100.0, **options: Any) -> dict[str, np.ndarray]:
+    """Return the theta that `simulate` draws from its prior with this seed.
+
+    Args:
+        seed: of NumPy's default generator.
+        prior_sd: the model's option; the others play no part.
+    """
+    return _theta(np.random.default_rng(seed), prior_sd)
+
+
+def _theta(rng: np.random.Generator, prior_sd: float) -> dict[str, np.ndarray]:
+    return {"theta": np.asarray(rng.normal(0, prior_sd))}
+
+
 def simulate(
     seed: int, size: int, *, prior: str = "normal", prior_sd: float = 100.0, tau: float = 42.0, sigma: float = 22.1
 ) -> dict[str, np.ndarray]:
@@ -45,6 +61,23 @@ def simulate(
         {"x": shape (size,)}.
     """
     rng = np.random.default_rng(seed)
-    theta = rng.normal(0, prior_sd)
+    theta = _theta(rng, prior_sd)["theta"]
     z = rng.normal(0, tau, size)
     return {"x": rng.normal(theta + z, sigma)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x; its prior is around 0 in any unit.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    moved = {name: options[name] * float(scale[0]) for name in ("prior_sd", "tau", "sigma")}
+    return options | moved, np.zeros_like(shift), scale

@@ -1,10 +1,12 @@
-"""Where learning starts: near theta's posterior, from the median, and at the prior of every z."""
+"""Where learning starts: beside the middle of theta's posterior, and at the prior of every z."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from guides.start import Start
+from zoo.models.height.start import aside
+from zoo.models.hierarchical_normal.exact import posterior
 
 
 def start(
@@ -16,19 +18,16 @@ def start(
     tau: float = 42.0,
     sigma: float = 22.1,
 ) -> dict[str, Start]:
-    """Start where prior and median meet, jittered by half a posterior sd.
+    """Start half a posterior sd to a posterior sd beside the posterior's middle.
 
     Args:
         data: {"x": measurements, shape (n,)}.
-        rng: source of the jitter, so that seeds differ.
+        rng: draws the side and the distance, so that seeds differ.
         prior, prior_sd, tau, sigma: the model's options.
 
     Returns:
         A Start for "theta", and for one row's "z".
     """
-    x = data["x"]
-    rows = len(x) / (tau**2 + sigma**2)
-    precision = rows + (1 / prior_sd**2 if prior == "normal" else 0.0)
-    sd = precision**-0.5
-    theta = rows * np.median(x) / precision + 0.5 * sd * rng.standard_normal()
-    return {"theta": Start(theta, sd), "z": Start(0.0, tau)}
+    found = posterior(data, prior=prior, prior_sd=prior_sd, tau=tau, sigma=sigma)["theta"]
+    sd = float(found["sd"])
+    return {"theta": Start(found["mean"] + aside(rng, sd), sd), "z": Start(0.0, tau)}

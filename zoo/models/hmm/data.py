@@ -57,6 +57,12 @@ def parameters(**options: Any) -> dict[str, np.ndarray]:
     return found | {"probs": 0.5 * likely + 0.5 / o.V}
 
 
+def truth(seed: int, **options: Any) -> dict[str, np.ndarray]:
+    """Return the true parameters of series, those of `parameters` for every seed; a Gaussian's sd less the floor."""
+    found = parameters(**options)
+    return found | ({"scale": found["scale"] - Options(**options).floor} if "scale" in found else {})
+
+
 def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     """Draw series of half of T to T steps at `parameters`.
 
@@ -84,3 +90,19 @@ def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     length = rng.integers((o.T + 1) // 2, o.T, size=size, endpoint=True)
     length[0] = o.T
     return {"x": np.where(np.arange(o.T)[:, None] < length[:, None, None], x, np.nan)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: those of Gaussians; the floor is one for all columns.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options | {"floor": options["floor"] * float(scale[0])}, shift, np.full_like(scale, scale[0])

@@ -22,6 +22,12 @@ def load(name: str = "earthquakes") -> dict[str, np.ndarray]:
     return hmm.load(name)
 
 
+def truth(seed: int, **options: Any) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws with, the parameters of `hmm` for every seed."""
+    o = Options(**options)
+    return hmm.parameters(emission=o.emission, K=o.K, T=o.T, D=o.D, V=o.V)
+
+
 def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     """Draw series of half of T to T steps, as `hmm` does.
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from guides.start import Start
-from zoo.models.gmm.start import column_scale
+from zoo.errors import UserError
 from zoo.models.hmm.exact import Options as Chain
-from zoo.models.hmm.start import STAYS, clusters
+from zoo.models.hmm.start import clusters, transitions
 from zoo.models.hmm_bayes.exact import Options
 
 
@@ -17,7 +17,7 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
 
     Args:
         data: {"x": series (n, T, D)}.
-        rng: draws the centres, so that restarts differ.
+        rng: draws the length of the stretches, the centres, and how likely states stay, so that restarts differ.
         options: the model's.
 
     Returns:
@@ -25,26 +25,29 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
         (K, D, V).
 
     Raises:
-        UserError: there are fewer steps than states, or what is observed does not fit the emission.
+        UserError: there are fewer steps than states, what is observed does not fit the emission, or a column of
+            Gaussians does not vary, so that the posterior is improper.
     """
     o, x = Options(**options), data["x"]
-    cells, total = clusters("hmm_bayes", x, rng, Chain(**{**o.chain, "floor": 1e-3}))
-    count = cells.sum(1)[:, None]
-    mean, unit = cells @ total / count, count**-0.5
+    cells = clusters("hmm_bayes", x, rng, Chain(**{**o.chain, "floor": 0.0}))
+    occupied, move = cells.member.sum(1)[:, None], transitions(o.K, rng)
     found = {
         "initial": Start(np.ones(o.K) / o.K, np.full(o.K - 1, (len(x) / o.K + o.alpha) ** -0.5)),
-        "transition": Start(
-            STAYS * np.eye(o.K) + (1 - STAYS) * np.ones((o.K, o.K)) / o.K,
-            np.tile((count * (1 - STAYS) / o.K + o.alpha) ** -0.5, (1, o.K - 1)),
-        ),
+        "transition": Start(move, (occupied * move[:, :-1] + o.alpha) ** -0.5),
     }
     if o.emission == "poisson":
         # Unconstrained, a rate is its logarithm, whose sd is that of the rate over the rate.
-        rate = (o.a0 + count * mean) / (o.a0 / np.broadcast_to(o.center, o.D) + count)
-        return found | {"rate": Start(rate, (count * rate + o.a0) ** -0.5)}
+        shape = o.a0 + cells.member @ cells.x
+        rate = shape / (o.a0 / np.broadcast_to(o.center, o.D) + cells.count)
+        return found | {"rate": Start(rate, shape**-0.5)}
     if o.emission == "gaussian":
-        scale = np.tile(column_scale(total), (o.K, 1)) / o.K
-        return found | {"loc": Start(mean, scale * unit), "scale": Start(scale, np.tile(unit, (1, o.D)))}
-    hits = (total[..., None] == np.arange(o.V)).astype(float)
-    tallies = np.einsum("kn,ndv->kdv", cells, hits) + o.eta
+        still = np.flatnonzero(cells.spread == 0)
+        if len(still):
+            raise UserError(
+                f"hmm_bayes: column {still[0]} (from 0) of x does not vary, so that the posterior of its scale is "
+                "improper; drop the column"
+            )
+        scale, unit = np.sqrt(cells.variance), (cells.count + 1) ** -0.5
+        return found | {"loc": Start(cells.mean, scale * unit), "scale": Start(scale, unit)}
+    tallies = cells.tallies(o.V) + o.eta
     return found | {"probs": Start(tallies / tallies.sum(-1, keepdims=True), tallies[..., :-1] ** -0.5)}

@@ -6,7 +6,7 @@ from zoo.errors import unknown
 from zoo.models.sentence import data as sentences
 from zoo.models.sentence.data import NAMES, true_topics, words
 
-__all__ = ["load", "simulate", "true_topics", "words"]
+__all__ = ["load", "simulate", "true_topics", "truth", "words"]
 
 
 def load(name: str = "reuters") -> dict[str, np.ndarray]:
@@ -24,6 +24,22 @@ def load(name: str = "reuters") -> dict[str, np.ndarray]:
     if name not in NAMES:
         raise unknown("data set", name, NAMES, "model 'lda'")
     return sentences.load(name)
+
+
+def truth(
+    seed: int, *, K: int = 10, V: int = 120, alpha: float = 0.2, estimate: str = "nothing", **options: float
+) -> dict[str, np.ndarray]:
+    """Return what `simulate` draws with, the same for every seed.
+
+    Args:
+        seed: plays no part.
+        K, V, alpha, estimate: the model's options; the others play no part.
+
+    Returns:
+        "topics" (K, V), and "concentration" (), alpha, where it is learnt.
+    """
+    learnt = {"concentration": np.asarray(alpha)} if estimate == "alpha" else {}
+    return {**learnt, "topics": true_topics(K, V)}
 
 
 def simulate(

@@ -61,6 +61,11 @@ def true_values(latent: int = 2, D: int = 4) -> dict[str, np.ndarray]:
     return {"weight": weight, "loc": np.arange(float(D)), "scale": np.asarray(TRUE_SCALE)}
 
 
+def truth(seed: int, **options: int) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, those of `true_values` for every seed."""
+    return true_values(**options)
+
+
 def simulate(seed: int, size: int, *, latent: int = 2, D: int = 4) -> dict[str, np.ndarray]:
     """Draw codes, then rows, at `true_values`.
 
@@ -87,3 +92,19 @@ def _iris() -> Any:
 def _check(name: str) -> None:
     if name not in NAMES:
         raise unknown("data set", name, NAMES, "model 'ppca'")
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x: the noise is one for all columns, and so is their scale.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    return options, shift, np.full_like(scale, scale[0])

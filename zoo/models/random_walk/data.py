@@ -1,5 +1,7 @@
 """Decades of the Nile, and simulated walks."""
 
+from typing import Any
+
 import numpy as np
 
 from zoo.datasets import read
@@ -35,6 +37,11 @@ def load(name: str = "nile") -> dict[str, np.ndarray]:
     return {"x": ((flow - flow.mean()) / FLOW_UNIT).reshape(-1, DECADE)}
 
 
+def truth(seed: int, **options: float) -> dict[str, np.ndarray]:
+    """Return nothing: the model has neither parameters nor global latents."""
+    return {}
+
+
 def simulate(
     seed: int, size: int, *, T: int = 10, step_sd: float = 1.0, noise_sd: float = 1.0
 ) -> dict[str, np.ndarray]:
@@ -51,3 +58,20 @@ def simulate(
     rng = np.random.default_rng(seed)
     z = step_sd * rng.standard_normal((size, T)).cumsum(1)
     return {"x": rng.normal(z, noise_sd)}
+
+
+def in_other_units(
+    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """Return what the model is in other units of x; walks begin at 0 in any unit.
+
+    Args:
+        options: the model's.
+        shift: added to each column (D,), after
+        scale: each column is multiplied by it (D,).
+
+    Returns:
+        The options in the new units, and the shift and the scale that the model takes.
+    """
+    moved = {name: options[name] * float(scale[0]) for name in ("step_sd", "noise_sd")}
+    return options | moved, np.zeros_like(shift), np.full_like(scale, scale[0])

@@ -53,6 +53,20 @@ def true_topics(K: int, V: int) -> np.ndarray:
     return np.random.default_rng(TOPIC_SEED).dirichlet(np.full(V, TRUE_ETA), K)
 
 
+def truth(seed: int, *, K: int = 5, V: int = 120, **options: float) -> dict[str, np.ndarray]:
+    """Return the global latents that `simulate` draws with, the same for every seed.
+
+    Args:
+        seed: plays no part.
+        K, V: the model's options; the others play no part.
+
+    Returns:
+        "weights" (K,), as 1 to K, and "topics" (K, V).
+    """
+    shares = np.arange(1.0, K + 1)
+    return {"weights": shares / shares.sum(), "topics": true_topics(K, V)}
+
+
 def simulate(
     seed: int, size: int, *, K: int = 5, V: int = 120, alpha: float = 1.0, eta: float = 0.5, length: int = 40
 ) -> dict[str, np.ndarray]:
@@ -67,6 +81,6 @@ def simulate(
         {"x": counts, shape (size, V)}.
     """
     rng = np.random.default_rng(seed)
-    shares = np.arange(1.0, K + 1)
-    z = rng.choice(K, size, p=shares / shares.sum())
-    return {"x": rng.multinomial(length, true_topics(K, V)[z]).astype(float)}
+    true = truth(seed, K=K, V=V)
+    z = rng.choice(K, size, p=true["weights"])
+    return {"x": rng.multinomial(length, true["topics"][z]).astype(float)}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from guides.start import Start
-from zoo.models.gmm_bayes.start import kmeans_labels
+from zoo.models.seeding import kmeans, memberships, standardised, subsample
 from zoo.models.sentence.exact import Options
 
 
@@ -15,17 +15,19 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
 
     Args:
         data: {"x": counts, shape (n, V)}.
-        rng: draws the centres, so that restarts differ.
+        rng: draws the coordinates and the centres, so that restarts differ.
         options: the model's.
 
     Returns:
         A Start for "weights" (K,) and "topics" (K, V).
     """
-    o, x = Options(**options), data["x"]
-    # Square roots of shares: their Euclidean distance is Hellinger's, which rare words do not rule.
+    o, x = Options(**options), subsample(data["x"], rng)
+    # Square roots of shares: their Euclidean distance is Hellinger's, which frequent words do not rule alone. In units
+    # of every word's sd, rare words say as much as frequent ones. A draw decides.
     shares = np.sqrt(x / np.maximum(x.sum(1, keepdims=True), 1.0))
-    labels = kmeans_labels(shares, o.K, rng)
-    member = (labels == np.arange(o.K)[:, None]).astype(float)
+    labels = kmeans(shares if rng.random() < 0.5 else standardised(shares), o.K, rng)
+    # Every sentence looked at stands for as many as it was drawn from.
+    member = memberships(labels, o.K) * (len(data["x"]) / len(x))
     # A topic without sentences would be as any other such: their tie is broken by a draw.
     drawn = rng.dirichlet(np.ones(o.V), o.K) * (member.sum(1, keepdims=True) == 0)
     counts = member @ x + drawn + o.eta

@@ -134,5 +134,5 @@ CARD = Card(
     dims=dims,
     local=("amortized", "per_datapoint", "semi_amortized", "constant"),
     encoder={"x": "row"},
-    learning=Learning(num_steps=5000, learning_rate=1e-3, batch_size=128),
+    learning=Learning(num_steps=5000, learning_rate=1e-2, batch_size=128),
 )

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +113,27 @@ def _mnist() -> tuple[np.ndarray, np.ndarray]:
     images, classes = mnist_data()
     order = np.random.default_rng(MNIST_SEED).permutation(len(images))
     return images[order], classes[order].astype(int)
+
+
+def truth(
+    seed: int,
+    *,
+    latent: int = 8,
+    hidden: int = 128,
+    depth: int = 1,
+    likelihood: str = "gaussian",
+    covariance: str = "diagonal",
+    rank: int = 2,
+    D: int = 64,
+    **options: Any,
+) -> dict[str, np.ndarray]:
+    """Return the decoder that `simulate` draws with, that of `true_decoder` for every seed.
+
+    Args:
+        seed: plays no part.
+        latent, hidden, depth, likelihood, covariance, rank, D: the model's options; the others play no part.
+    """
+    return true_decoder(sizes(latent, hidden, depth, likelihood, covariance, rank, D), likelihood, D)
 
 
 def simulate(

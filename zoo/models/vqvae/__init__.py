@@ -23,7 +23,7 @@ The posterior of a row's codes has K^positions values. The treatment `nearest` t
 vector for each position, and q is the point at the codes nearest to these. As q's density there is 1, the ELBO of a row
 is log p(x_i, z_i): a lower bound of log p(x_i) that no draw has a part in, and whose gap is −log p(z_i | x_i), what the
 posterior thinks of that one choice. Where K^positions is at most 65,536 that gap is known exactly. What pulls encoder
-and codes together (a commitment term, running means) is in learning's gradient only and never in a number that is
+and codes together (a search over codes, running means) is in learning's gradient only and never in a number that is
 reported; see `guides/local/nearest`.
 
 So log p(x, z) in nats says what the codes cost and what is lost after them: positions × log K nats for a uniform prior,
@@ -129,9 +129,10 @@ CARD = Card(
         "probabilities": "the same: p(z | x) of each vector of codes",
     },
     hard=(
-        "Codes have no gradient: the encoder learns by one that is handed straight through, which is biased, and is "
-        "told nothing of the prior. Codes that no vector is near to are never learnt and must be restarted. The bound "
-        "rests on one choice of codes a row, and is loose where several would do. Codes can be permuted without "
+        "Codes have no gradient: what is handed straight through to the encoder is biased and gets stuck, and a search "
+        "over codes costs as many decodings as there are codes. Codes that no vector is near to are never learnt and "
+        "must be restarted. The bound rests on one choice of codes per row, and is loose where several would do. Codes "
+        "can be permuted without "
         "changing the model, and the log density of grey values depends on the floor."
     ),
     references=(
@@ -146,5 +147,5 @@ CARD = Card(
     dims=dims,
     local=("nearest",),
     encoder={"x": "row"},
-    learning=Learning(num_steps=2000, learning_rate=2e-3, batch_size=128),
+    learning=Learning(num_steps=2000, learning_rate=1e-2, batch_size=128),
 )

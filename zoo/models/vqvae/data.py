@@ -12,7 +12,7 @@ from zoo.models.vae.data import NAMES, is_idx, labels
 from zoo.models.vqvae import exact
 from zoo.models.vqvae.options import Options
 
-__all__ = ["NAMES", "is_idx", "labels", "load", "simulate", "true_values"]
+__all__ = ["NAMES", "is_idx", "labels", "load", "simulate", "true_values", "truth"]
 
 NOISE = 0.1  # of the true rows, beside the floor
 
@@ -64,6 +64,11 @@ def codes(values: dict[str, np.ndarray], rng: np.random.Generator, size: int, o:
         # The largest of log masses with Gumbel noise is a draw by their masses.
         z[:, j] = (np.stack(each, 1) + rng.gumbel(size=(size, o.K))).argmax(1)
     return z
+
+
+def truth(seed: int, **options: Any) -> dict[str, np.ndarray]:
+    """Return the parameters that `simulate` draws with, those of `true_values` for every seed."""
+    return true_values(Options(**options))
 
 
 def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from zoo.errors import UserError
 from zoo.models.gmm import exact
 from zoo.models.gmm.data import load, simulate
 from zoo.models.gmm.start import start
+from zoo.models.seeding import kmeans, whitened
 
 X = load()["x"]
 
@@ -51,8 +52,8 @@ def test_the_start_is_a_sound_mixture(K):
 
 
 def test_a_start_does_not_know_the_unit():
-    begin = start({"x": X}, np.random.default_rng(0), K=3)
-    scaled = start({"x": X * [60.0, 1 / 60]}, np.random.default_rng(0), K=3)
+    begin = start({"x": X}, np.random.default_rng(0), K=3, floor=1e-15)
+    scaled = start({"x": X * [60.0, 1 / 60]}, np.random.default_rng(0), K=3, floor=1e-15)
     assert scaled["loc"].value == pytest.approx(begin["loc"].value * [60.0, 1 / 60])
     assert scaled["scale_tril"].value == pytest.approx(begin["scale_tril"].value * [[60.0], [1 / 60]])
     assert scaled["scale_tril"].spread == pytest.approx(begin["scale_tril"].spread * [1 / 60, 1, 1])
@@ -67,3 +68,17 @@ def test_as_many_components_as_rows_is_the_most():
     assert np.isfinite(start({"x": X[:3]}, np.random.default_rng(0), K=3)["scale_tril"].value).all()
     with pytest.raises(UserError, match="lower K"):
         start({"x": X[:3]}, np.random.default_rng(0), K=4)
+    with pytest.raises(UserError, match="rows that differ, and x has 3; lower K"):
+        start({"x": np.repeat(X[:3], 50, 0)}, np.random.default_rng(0), K=4)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_start_knows_no_coordinates(seed):
+    """Cells by Mahalanobis' distance are the same in any affine image of the rows, be it nearly flat."""
+    x = simulate(0, 300, K=3, D=3)["x"]
+    mixed = x @ [[1.0, 0, 1], [0, 1, 1], [0, 0, 0.01]] + [5.0, -3, 100]
+    here, there = (whitened(rows) for rows in (x, mixed))
+    apart, other = (((w[:, None] - w[None, :50]) ** 2).sum(-1) for w in (here, there))
+    assert other == pytest.approx(apart, rel=1e-6, abs=1e-6)
+    one, two = (kmeans(w, 3, np.random.default_rng(seed)) for w in (here, there))
+    assert (one == two).all()

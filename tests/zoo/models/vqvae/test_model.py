@@ -150,8 +150,9 @@ def test_where_codes_are_too_many_the_likelihood_is_a_bound_and_says_so(run):
 
 @pytest.mark.slow
 def test_a_learnt_prior_costs_less_and_changes_nothing_else(run):
-    """The encoder is told nothing of the prior: the same steps lead to the same codes, whose price alone differs."""
-    found = {prior: run(prior) for prior in ("uniform", "categorical", "autoregressive")}
+    """Straight through, the encoder is told nothing of the prior: the same codes, whose price alone differs."""
+    how = {"local_options": {"width": 24, "gradient": "straight_through"}}
+    found = {prior: run(prior, **how) for prior in ("uniform", "categorical", "autoregressive")}
     bounds = {prior: r.elbo() for prior, r in found.items()}
     for prior in ("categorical", "autoregressive"):
         assert np.array_equal(found[prior].posterior().mode, found["uniform"].posterior().mode)
@@ -182,10 +183,13 @@ def test_a_run_opens_in_the_other_backend(fit, prior, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.needs("pyro", "numpyro")
-@pytest.mark.parametrize("moves", ["ema", "gradient"])
-def test_steps_lead_to_the_same_place_in_both_backends(fit, moves):
+@pytest.mark.parametrize(
+    ("gradient", "moves"), [("search", "gradient"), ("search", "ema"), ("straight_through", "gradient")]
+)
+def test_steps_lead_to_the_same_place_in_both_backends(fit, gradient, moves):
     """No step has a draw, so that 40 of them agree up to rounding: gradients, running means and restarts."""
-    words = {**WORDS, "num_steps": 40, "local_options": {"width": 24, "moves": moves, "restart": 0.3, "decay": 0.8}}
+    how = {"width": 24, "gradient": gradient, "moves": moves, "restart": 0.3, "decay": 0.8}
+    words = {**WORDS, "num_steps": 40, "local_options": how}
     ends = [
         fit("vqvae", backend, data=_first("digits"), prior="categorical", **words) for backend in ("pyro", "numpyro")
     ]

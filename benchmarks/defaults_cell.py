@@ -1,0 +1,168 @@
+"""One cell of benchmarks.defaults in a process of its own: draw rows, fit them by one arm, judge what was learnt.
+
+    python -m benchmarks.defaults_cell '{"case": 0, "rows": 50, "arm": "numpyro", "seed": 1}'
+
+The last line that it prints is the cell, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import zoo
+from benchmarks.defaults_cases import Case, cases
+from benchmarks.defaults_peers import peers
+from guides.families import generator
+from zoo import backends
+from zoo.backends.state import Values
+from zoo.catalogue import Data, Model
+from zoo.inference import run_request
+from zoo.request import Request
+from zoo.run import Run
+
+JUDGED = 1000  # rows at most that what was learnt is judged by, against the truth
+DRAWS = 200  # of the guide, for the predictive density
+BOUND_DRAWS = 1000  # of an importance-weighted bound
+NUMBERS = 2_000_000  # draws times rows of an ELBO
+DENSITY, BOUND, PREDICTIVE, SCORE, ELBO = (
+    "log likelihood",
+    "lower bound of it",
+    "log predictive",
+    "bound at the mean topics",
+    "ELBO, its optimum",
+)
+
+
+def cell(
+    case: Case, rows: int, arm: str, seed: int, *, num_steps: int | None = None, truth: bool = True
+) -> dict[str, Any] | None:
+    """Draw rows, fit them, and say how far below the truth what was learnt is.
+
+    Args:
+        case: model and options.
+        rows: how many rows to draw.
+        arm: a backend, or the name of a peer.
+        seed: of the data; every fit has its library's default or 0.
+        num_steps: of our fit, with a finish; the default's if None.
+        truth: whether to judge against the truth; a run of more steps is held against our own alone.
+
+    Returns:
+        A row of the table; None if the peer does not serve the case.
+    """
+    data, true = case.drawn(seed, rows)
+    model = case.fitted().bind(data)
+    peer = next((p for p in peers(model) if p.name == arm), None)
+    found: dict[str, Any] = {"model": case.model, "case": case.name, "rows": rows, "arm": arm, "seed": seed}
+    if peer is None:
+        backends.get(arm)
+        began = time.perf_counter()
+        how = {} if num_steps is None else {"num_steps": num_steps, "finish": True}
+        run = zoo.fit(case.fitted(), data=data, backend=arm, num_draws=DRAWS, **how)
+        found |= {"seconds": time.perf_counter() - began, "parts": dict(run.seconds)}
+        found |= {
+            "status": run.status,
+            "steps": sum(p.steps for p in run.phases if p.name == "svi"),
+            **bounds(run, rows),
+        }
+        return found | (judged(case, run, true, seed) if truth else {})
+    began = time.perf_counter()
+    given = peer.fit(model, data)
+    if given is None:
+        return None
+    found |= {"seconds": time.perf_counter() - began, "status": "complete", "compared": PREDICTIVE}
+    some = sample(data, seed)
+    here, there = given(some) if callable(given) else at(case, model, some, given), at(case, model, some, true)
+    return found | against(here, there, rows, SCORE if case.score else DENSITY)
+
+
+def sample(data: Data, seed: int) -> Data:
+    """Return all rows, or some drawn at random where they are many."""
+    count = len(next(iter(data.values())))
+    if count <= JUDGED:
+        return data
+    index = np.sort(generator(seed, "judged rows").permutation(count)[:JUDGED])
+    return {name: x[index] for name, x in data.items()}
+
+
+def at(case: Case, model: Model, data: Data, values: Values) -> np.ndarray | None:
+    """Return the score of each row at given params and global latents (n,); None where it is not known quickly."""
+    if case.score is not None:
+        return case.score(model, data, values)
+    summed = all(s.discrete for s in model.card.active_sites(model.options) if s.kind == "latent" and s.local)
+    most = None if summed else getattr(model.exact, "MOST_ROWS", None)
+    if most is not None and len(next(iter(data.values()))) > most:
+        return None
+    return model.log_likelihood(data, values)
+
+
+def judged(case: Case, run: Run, true: Values, seed: int) -> dict[str, Any]:
+    """Compare what was learnt with the truth, on the same rows and by the same ruler."""
+    model, some = run.model, sample(run.data, seed)
+    count = len(next(iter(run.data.values())))
+    if run.latents and case.score is None:
+        return against(run.log_likelihood(some).value, at(case, model, some, true), count, PREDICTIVE)
+    if not true:  # nothing is learnt but the guide
+        bound, known = run.elbo(num_draws=_draws(count)), run.evidence()
+        assert bound is not None
+        assert known is not None
+        value = bound.value / count
+        best = float(known.value) / count - (case.gap(model, run.data) if case.gap else 0.0)
+        return {"compared": ELBO, "truth": best, "learnt": value, "short": best - value, "error": bound.error / count}
+    means = {s.name: run.relabelled[s.name].mean((0, 1)) for s in run.latents}
+    values = {**run.model_params, **means}
+    here, there = at(case, model, some, values), at(case, model, some, true)
+    if there is not None:
+        return against(here, there, count, SCORE if case.score else DENSITY)
+    # The truth's own bound: the same guide, learnt by the same defaults while the true parameters are held.
+    frozen = {name: np.asarray(v) for name, v in true.items()}
+    held = run_request(model, run.data, Request(backend=run.backend), frozen=frozen)
+    each = [r.log_likelihood(some, BOUND_DRAWS) for r in (run, held)]
+    found = against(each[0].value, each[1].value, count, BOUND)
+    noise = float(np.sqrt(sum((np.asarray(e.error) ** 2).sum() for e in each)) / len(each[0].value))
+    return found | {"error": float(np.hypot(found["error"], noise)), "status at the truth": held.status}
+
+
+def against(here: Any, there: Any, rows: int, compared: str) -> dict[str, Any]:
+    """Return means over rows, and the error of their difference if only some of the rows are judged."""
+    here, there = np.asarray(here, np.float64), np.asarray(there, np.float64)
+    apart = there - here
+    sampled = len(apart) < rows
+    return {
+        "compared": compared,
+        "truth": float(there.mean()),
+        "learnt": float(here.mean()),
+        "short": float(apart.mean()),
+        "error": float(apart.std(ddof=1) / len(apart) ** 0.5) if sampled else 0.0,
+        "judged": len(apart),
+    }
+
+
+def bounds(run: Run, rows: int) -> dict[str, Any]:
+    """Return the ELBO by row, and the exact evidence where the model has no parameters and knows it."""
+    bound = run.elbo(num_draws=_draws(rows))
+    found: dict[str, Any] = {}
+    if bound is not None:
+        found |= {"elbo": bound.value / rows, "elbo_error": bound.error / rows}
+    learns = any(s.kind == "param" for s in run.model.card.active_sites(run.model.options))
+    known = None if learns else run.evidence()
+    return found if known is None else {**found, "evidence": float(known.value) / rows}
+
+
+def _draws(rows: int) -> int:
+    return max(10, min(1000, NUMBERS // rows))
+
+
+def main(arguments: list[str]) -> None:
+    """Print one cell."""
+    asked = json.loads(arguments[0])
+    asked["case"] = cases()[asked["case"]]
+    print(json.dumps(cell(**asked)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,268 @@
+"""When learning stops, what it says then, and what a rate that is too large does."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo import learning
+from zoo.backends.state import State
+from zoo.errors import FitError, UserError
+from zoo.finish import Finish
+from zoo.learning import CONVERGED, Plan, climb, fixed_verdict, level, verdict, whole
+from zoo.schedule import default_batch, epochs, rounds, subsample
+
+PLAN = Plan(num_steps=200, auto=True, finish=False, rate=0.1, batch_size=None, rows=100, seed=0)
+
+
+class Rising:
+    """A program whose ELBO rises to 0 as steps are taken: its v[0] is the number of steps."""
+
+    def __init__(self, scale: float, noise: float = 0.0, breaks: float = np.inf) -> None:
+        self.scale, self.noise, self.breaks, self.asked = scale, noise, breaks, []
+
+    def learn(self, state: State, rates: Any, rows: Any, seed: int, row_rates: Any) -> Any:
+        self.asked.append((state.count, rates, rows, row_rates))
+        steps = state.count + np.arange(len(rates))
+        rng = np.random.default_rng([seed, state.count])
+        losses = 1000 * np.exp(-steps / self.scale) + self.noise * rng.standard_normal(len(rates))
+        # A step that was too long is noticed at the next one.
+        taken = int(np.append(np.flatnonzero(rates > self.breaks) + 1, len(rates))[0])
+        losses[taken:] = np.nan
+        return State(state.v + taken, state.mean, state.square, state.count + taken), losses, 0.25
+
+
+def told(program: Rising, plan: Plan) -> learning.Learnt:
+    return climb(program, plan, State.at(np.zeros(1)), lambda _: None)
+
+
+def test_rounds_go_on_until_one_gains_nothing():
+    """1000 exp(−t / 20) at steps 90, 190 and 390 is 11, 0.07 and 0 nats; 1 nat is a hundredth of each row's."""
+    learnt = told(Rising(20.0), PLAN)
+    assert len(learnt.losses) == 400
+    assert learnt.status == CONVERGED
+    assert [p.steps for p in learnt.phases] == [400]
+
+
+def test_an_elbo_that_rises_to_the_end_is_said_to():
+    learnt = told(Rising(3000.0), PLAN)
+    assert len(learnt.losses) == sum(rounds(200)) == 800
+    assert learnt.status.startswith("not converged: the last 400 steps still raised the ELBO by ")
+    assert learnt.status.endswith(" nats per row")
+
+
+def test_noise_ends_learning_only_where_it_hides_what_is_left():
+    """Twenty losses with an sd of 4 know a level to 0.9 nats, those with an sd of 300 to 67, of 100 rows."""
+    learnt = told(Rising(20.0, noise=4.0), PLAN)
+    assert learnt.status == CONVERGED
+    assert len(learnt.losses) <= 400
+    coarse = told(Rising(20.0, noise=300.0), PLAN)
+    assert "is known to ±" in coarse.status
+    assert "larger batch_size" in coarse.status
+
+
+def test_the_verdict_is_by_row_and_by_error():
+    assert verdict(0.9, 0.0, 10, PLAN) == CONVERGED
+    assert "0.011 nats per row" in verdict(1.1, 0.0, 10, PLAN)
+    assert verdict(1.1, 1.0, 10, PLAN) == CONVERGED
+    assert "0.03 nats per row" in verdict(3.0, 1.0, 10, PLAN)
+
+
+def test_a_fixed_number_of_steps_is_taken_and_judged():
+    plan = replace(PLAN, auto=False)
+    for scale, words in ((10.0, CONVERGED), (200.0, "not converged: the last 100 steps still raised")):
+        learnt = told(Rising(scale), plan)
+        assert len(learnt.losses) == 200
+        assert learnt.status.startswith(words)
+    assert "too few to tell" in fixed_verdict(np.zeros(10), plan)
+
+
+def test_the_error_of_a_level_is_that_of_its_mean():
+    """Over 200 curves of pure noise; the mean of an estimate of a variance from 20 blocks is off by 4 %."""
+    rng = np.random.default_rng(0)
+    found = np.array([level(rng.standard_normal(2000), PLAN) for _ in range(200)])
+    assert found[:, 0].std() == pytest.approx(200**-0.5, rel=4 * 0.05)
+    assert np.sqrt(np.mean(found[:, 1] ** 2)) == pytest.approx(200**-0.5, rel=4 * 0.03)
+
+
+def test_batches_of_an_epoch_are_one_block():
+    """Losses that cancel within every epoch have no error: each epoch has seen all rows."""
+    plan = replace(PLAN, batch_size=25)
+    wave = np.tile([3.0, -1.0, -4.0, 2.0], 500)
+    assert level(wave, plan)[1] == pytest.approx(0.0, abs=1e-12)
+    assert level(wave, PLAN)[1] >= 0.0
+
+
+def test_a_rate_that_is_too_large_is_halved_and_the_steps_taken_again():
+    program = Rising(10.0, breaks=0.03)
+    learnt = told(program, replace(PLAN, auto=False))
+    assert np.isfinite(learnt.losses).all()
+    assert len(learnt.losses) == 200
+    assert max(rates.max() for _, rates, *_ in program.asked[2:]) == pytest.approx(0.025)
+    assert "rate halved 2 times" in learnt.phases[0].ended
+    # The rows' own rate is another, and is not halved.
+    assert {round(float(row_rates.max()), 3) for *_, row_rates in program.asked} == {learning.ROW_RATE}
+
+
+def test_no_rate_helps_a_loss_that_is_never_finite():
+    with pytest.raises(learning.NotFiniteError) as error:
+        told(Rising(10.0, breaks=-1.0), PLAN)
+    assert len(error.value.learnt.losses) == 1
+
+
+def test_rounds_see_further_rows():
+    program = Rising(20.0)
+    told(program, replace(PLAN, batch_size=10))
+    seen = np.concatenate([rows for _, _, rows, _ in program.asked])
+    np.testing.assert_array_equal(seen, epochs(100, 10, 400, 0))
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(2_000, None), (2_001, 1_000), (10_000_000, 1_000)])
+def test_steps_of_many_rows_take_a_batch(rows, batch):
+    assert default_batch(rows) == batch
+    some = subsample(rows, 0)
+    assert (some is None) == (batch is None)
+    assert some is None or len(np.unique(some)) == 2_000
+
+
+# --- with models ---------------------------------------------------------------------------------------
+
+
+def program_of(backend: str, name: str, **words: Any) -> tuple[Any, np.ndarray]:
+    run = zoo.fit(name, backend=backend, num_steps=1, dtype="float64", restarts=1, **words)
+    return run.program, run.state.v
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("height", {}),
+        ("gmm", {"K": 2}),
+        ("gmm", {"K": 2, "local": "amortized"}),
+        ("ppca", {"local": "exact"}),
+        ("height_bayes", {}),
+        ("hmm", {}),
+    ],
+    ids=str,
+)
+def test_the_objective_is_the_elbo_and_its_gradient(name, words, backend):
+    """Central differences of a float64 loss, step 1e-5: good to some 1e-6 of the largest slope."""
+    program, v = program_of(backend, name, **words)
+    loss, slope = program.objective(v, None, 5)
+    size = min(v.size, 6)
+    each = np.zeros(size)
+    for i in range(size):
+        ahead, behind = v.copy(), v.copy()
+        ahead[i] += 1e-5
+        behind[i] -= 1e-5
+        each[i] = (program.objective(ahead, None, 5)[0] - program.objective(behind, None, 5)[0]) / 2e-5
+    np.testing.assert_allclose(slope[:size], each, rtol=1e-4, atol=1e-5 * max(1.0, np.abs(slope).max()))
+    if program.guide.rows is None and not program.guide.latents:
+        point, point_slope = program.point(v, None)
+        assert point == pytest.approx(loss, rel=1e-9)
+        np.testing.assert_allclose(point_slope, slope, rtol=1e-6, atol=1e-7)
+        still = program.learn(State.at(v), np.zeros(1), None, 0)[1][0]
+        assert still == pytest.approx(loss, rel=1e-9)
+
+
+def test_the_whole_is_the_sum_of_its_blocks(backend, monkeypatch):
+    """A guide of points over a prior: its log prior counts once, however many blocks there are."""
+    program, v = program_of(backend, "height_bayes", guide="delta")
+    loss, slope = program.objective(v, None, 0)
+    monkeypatch.setattr(learning, "BLOCK", 4)
+    parts, part_slope = whole(lambda v, rows: program.objective(v, rows, 0), 10, v)
+    assert parts == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(part_slope, slope, rtol=1e-9, atol=1e-9)
+
+
+def test_a_fixed_number_of_steps_is_svi_alone(backend):
+    run = zoo.fit("height", backend=backend, num_steps=40)
+    assert [(p.name, p.steps) for p in run.phases] == [("svi", 40)]
+    assert len(run.losses) == 40
+
+
+def test_the_finish_can_be_switched_off_and_on(backend):
+    off = zoo.fit("height", backend=backend, finish=False)
+    on = zoo.fit("height", backend=backend, num_steps=20, finish=True)
+    assert [p.name for p in off.phases] == ["svi"]
+    assert [p.name for p in on.phases] == ["svi", "finish"]
+    assert sum(p.steps for p in on.phases) == len(on.losses)
+    assert on.status == CONVERGED
+    assert -on.losses[-1] == pytest.approx(14.989761, abs=1e-5)
+
+
+OUTLIERS = {
+    "172 for 1.72": np.r_[np.linspace(1.6, 1.8, 9), 172.0],
+    "-999 for missing": np.r_[np.linspace(1.6, 1.8, 20), -999.0],
+    "incomes": np.exp(np.linspace(5, 15, 300)),
+}
+
+
+@pytest.mark.parametrize("what", OUTLIERS)
+def test_an_outlier_is_reached(what, backend):
+    """Maximum likelihood of a Gaussian is the mean and the sd, whatever the rows; relative float32 rounding."""
+    x = OUTLIERS[what]
+    run = zoo.fit("height", data=x, backend=backend)
+    assert run.status == CONVERGED
+    assert float(run.params["loc"]) == pytest.approx(x.mean(), rel=1e-3, abs=1e-3 * x.std())
+    assert float(run.params["scale"]) == pytest.approx(x.std(), rel=1e-3)
+
+
+def test_what_has_not_arrived_says_so(backend):
+    run = zoo.fit("height", backend=backend, num_steps=100, learning_rate=3e-3)
+    assert run.status.startswith("not converged: ")
+    assert "not converged" in repr(run)
+
+
+def test_an_elbo_with_noise_is_finished_as_far_as_fresh_draws_confirm(backend, monkeypatch):
+    """Where SVI is stopped far away the finish gains much; a finish that overfits its draws is not kept."""
+    words: dict[str, Any] = {"backend": backend, "num_steps": 40, "learning_rate": 1e-3}
+    short = zoo.fit("height_bayes", **words)
+    done = zoo.fit("height_bayes", finish=True, **words)
+    assert done.elbo().value > short.elbo().value + 1
+    assert done.phases[-1].name == "finish"
+    far = Finish(np.full(4, 30.0), np.zeros(1), 0.0)
+    monkeypatch.setattr(learning, "lbfgs", lambda *_: far)
+    kept = zoo.fit("height_bayes", finish=True, **words)
+    np.testing.assert_array_equal(kept.state.v, short.state.v)
+
+
+def test_a_fit_says_what_it_consisted_of_when_opened_again(backend, tmp_path):
+    run = zoo.fit("height", backend=backend, out=tmp_path / "run")
+    back = zoo.load_run(tmp_path / "run")
+    assert (back.phases, back.status) == (run.phases, run.status)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_restarts_work_for_every_model(name, backend):
+    run = zoo.fit(name, backend=backend, restarts=2, num_steps=2, num_draws=2)
+    assert len(run.losses) == 2
+
+
+def test_a_rate_far_too_large_is_repaired_in_silence_of_errors(backend):
+    run = zoo.fit("height", backend=backend, learning_rate=1e4)
+    assert run.status == CONVERGED
+    assert "rate halved" in run.phases[0].ended
+
+
+def test_data_that_no_rate_can_help_are_named(backend):
+    rows = np.full(10, 3e38)
+    rows[0] = 0.0
+    with pytest.raises(FitError, match=r"not finite at step 1, at site '\w+', before any step"):
+        zoo.fit("height", data=rows, backend=backend)
+
+
+@pytest.mark.parametrize("name", ["height", "gmm"])
+def test_an_offset_changes_nothing_or_is_refused(name, backend):
+    """The log likelihood does not depend on the origin: in double precision to 1e-6 of the offset's 1e9 over the sd."""
+    x = zoo.model("gmm").data()["x"][:60]
+    x = x[:, 0] if name == "height" else x
+    words = {"backend": backend, **({"K": 1} if name == "gmm" else {})}
+    near = zoo.fit(name, data=x, **words).log_likelihood().value.sum()
+    shifted = zoo.fit(name, data=x + 1e9, dtype="float64", **words).log_likelihood().value.sum()
+    assert shifted == pytest.approx(near, abs=1e-3 * len(x))
+    with pytest.raises(UserError, match=r"single precision cannot tell apart; .* dtype='float64'"):
+        zoo.fit(name, data=x + 1e9, **words)
+    assert zoo.fit(name, data=x + 1e3, **words).log_likelihood().value.sum() == pytest.approx(near, abs=1e-3 * len(x))
