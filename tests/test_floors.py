@@ -16,9 +16,10 @@ FLOORS = (
     ("zoo.distributions", "zoo.models", "zoo.datasets", "zoo.backends"),
     ("zoo.checks",),
     ("zoo.catalogue", "zoo.checks"),
-    ("zoo.posterior", "zoo.schedule", "zoo.finish"),
-    ("zoo.request", "zoo.learning"),
-    ("zoo.progress",),
+    ("zoo.posterior", "zoo.schedule", "zoo.finish", "zoo.learnt"),
+    ("zoo.request", "zoo.verdict", "zoo.progress"),
+    ("zoo.finishing",),
+    ("zoo.learning",),
     # A Run answers refit, inference_data and save by asking these, when asked.
     ("zoo.run", "zoo.fitted", "zoo.bounds", "zoo.rows", "zoo.inference", "zoo.inference_data", "zoo.storage"),
     ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose", "zoo.pictures"),

@@ -11,7 +11,7 @@ import numpy as np
 from zoo.checks import STEPS_NDIM
 from zoo.estimators import TRUSTED_K_HAT, k_hat_note
 from zoo.inference_data import Loo, loo, summary
-from zoo.learning import CONVERGED
+from zoo.learnt import CONVERGED
 
 if TYPE_CHECKING:
     from zoo.run import Run

@@ -18,7 +18,7 @@ from zoo.card import Site
 from zoo.catalogue import Data, Model
 from zoo.errors import UserError
 from zoo.labels import relabel
-from zoo.learning import Phase
+from zoo.learnt import Phase
 from zoo.request import NO_GLOBALS, Request
 
 

@@ -22,7 +22,8 @@ from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
 from zoo.checks import check_precision
 from zoo.errors import FitError, UserError, unknown
-from zoo.learning import Learnt, NotFiniteError, Phase, Plan, learn, never_below
+from zoo.learning import learn, never_below
+from zoo.learnt import Learnt, NotFiniteError, Phase, Plan
 from zoo.progress import Progress
 from zoo.request import Request
 from zoo.rows import settle

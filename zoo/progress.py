@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from zoo.learning import Progressed
+from zoo.learnt import Progressed
 
 
 class Progress:

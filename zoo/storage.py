@@ -16,7 +16,7 @@ from guides.start import Start
 from zoo.backends.state import Chains, State
 from zoo.catalogue import model as find
 from zoo.errors import UserError
-from zoo.learning import Phase
+from zoo.learnt import Phase
 from zoo.request import Request
 
 if TYPE_CHECKING:

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import learning
+from zoo import finishing, learning
 from zoo.backends.state import State
 from zoo.errors import FitError, UserError
 from zoo.finish import Finish
-from zoo.learning import CONVERGED, Plan, climb, fixed_verdict, level, verdict, whole
+from zoo.finishing import whole
+from zoo.learning import climb
+from zoo.learnt import CONVERGED, Learnt, NotFiniteError, Plan
 from zoo.schedule import default_batch, epochs, rounds, subsample
+from zoo.verdict import fixed_verdict, level, verdict
 
 PLAN = Plan(num_steps=200, auto=True, finish=False, rate=0.1, batch_size=None, rows=100, seed=0)
 
@@ -38,7 +41,7 @@ class Rising:
         return State(state.v + taken, state.mean, state.square, state.count + taken), losses, 0.25
 
 
-def told(program: Rising, plan: Plan) -> learning.Learnt:
+def told(program: Rising, plan: Plan) -> Learnt:
     return climb(program, plan, State.at(np.zeros(1)), lambda _: None)
 
 
@@ -111,7 +114,7 @@ def test_a_rate_that_is_too_large_is_halved_and_the_steps_taken_again():
 
 
 def test_no_rate_helps_a_loss_that_is_never_finite():
-    with pytest.raises(learning.NotFiniteError) as error:
+    with pytest.raises(NotFiniteError) as error:
         told(Rising(10.0, breaks=-1.0), PLAN)
     assert len(error.value.learnt.losses) == 1
 
@@ -175,7 +178,7 @@ def test_the_whole_is_the_sum_of_its_blocks(backend, monkeypatch):
     """A guide of points over a prior: its log prior counts once, however many blocks there are."""
     program, v = program_of(backend, "height_bayes", guide="delta")
     loss, slope = program.objective(v, None, 0)
-    monkeypatch.setattr(learning, "BLOCK", 4)
+    monkeypatch.setattr(finishing, "BLOCK", 4)
     parts, part_slope = whole(lambda v, rows: program.objective(v, rows, 0), 10, v)
     assert parts == pytest.approx(loss, rel=1e-12)
     np.testing.assert_allclose(part_slope, slope, rtol=1e-9, atol=1e-9)
@@ -228,7 +231,7 @@ def test_an_elbo_with_noise_is_finished_as_far_as_fresh_draws_confirm(backend, m
     assert done.elbo().value > short.elbo().value + 1
     assert done.phases[-1].name == "finish"
     far = Finish(np.full(4, 30.0), np.zeros(1), 0.0)
-    monkeypatch.setattr(learning, "lbfgs", lambda *_: far)
+    monkeypatch.setattr(finishing, "lbfgs", lambda *_: far)
     kept = zoo.fit("height_bayes", finish=True, **words)
     np.testing.assert_array_equal(kept.state.v, short.state.v)
 
