@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from guides.families import family, generator
-from guides.guide import GUIDE_PARAMS, PREFIX
+from guides.guide import GUIDE_PARAMS
 from guides.local_layout import PHI
-from guides.sites import TracedSite
+from guides.raising import poorer, raised
 from guides.start import Start
 from zoo import backends
 from zoo.backends.state import State, Values
@@ -182,9 +182,9 @@ def _svi(run: Run, bar: Progress) -> None:
         rows=rows,
         seed=asked.seed,
     )
-    poorer = _poorer(run, bar) if auto and run.latents else None
+    below = _poorer(run, bar) if auto and run.latents else None
     try:
-        if poorer is None:
+        if below is None:
             places = [run.starts]
             count = asked.restarts or 1
             places += [run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(1, count)]
@@ -193,7 +193,7 @@ def _svi(run: Run, bar: Progress) -> None:
             learnt = learn(program, plan, points, bar.update, doubled)
         else:
             gently = replace(plan, rate=plan.rate * family(run.guide).rate)
-            learnt = never_below(program, gently, raised_point(run, poorer), bar.update)
+            learnt = never_below(program, gently, raised_point(run, below), bar.update)
     except NotFiniteError as error:
         _keep(run, error.learnt)
         raise _not_finite(run, error) from None
@@ -206,30 +206,23 @@ def _svi(run: Run, bar: Progress) -> None:
 
 def _poorer(run: Run, bar: Progress) -> Run | None:
     """Fit the poorer family that the guide's contains, where it contains one."""
-    name = family(run.guide).contains
-    if name is None:
+    below = poorer(run.guide, run.request.guide_options)
+    if below is None:
         return None
-    asked = replace(run.request, guide=name, guide_options={})
-    poorer = Run(run.model, run.data, asked, run.starts, run.frozen)
-    _svi(poorer, bar)
-    run.seconds["poorer"] = sum(poorer.seconds.values())
-    return poorer
+    name, options = below
+    asked = replace(run.request, guide=name, guide_options=options)
+    found = Run(run.model, run.data, asked, run.starts, run.frozen)
+    _svi(found, bar)
+    run.seconds["poorer"] = sum(found.seconds.values())
+    return found
 
 
-def raised_point(run: Run, poorer: Run) -> np.ndarray:
+def raised_point(run: Run, below: Run) -> np.ndarray:
     """Return v at which the guide is the member of the poorer family that was fitted, and all else as it was there."""
-    member = {p.name.removeprefix(PREFIX): poorer.params[p.name] for p in poorer.program.guide.parameters if _own(p)}
-    rng = generator(run.seed, "raised")
-    richer = family(run.guide)
-    assert richer.raised
-    raised = richer.raised(member, rng, **run.request.guide_options)
-    values = {p.name: p.value for p in run.program.guide.parameters} | poorer.params
-    values |= {PREFIX + name: value for name, value in raised.items()}
+    guide, options = run.program.guide, run.request.guide_options
+    values = {p.name: p.value for p in guide.parameters} | below.params
+    values |= raised(run.guide, options, below.params, guide.coordinates.size, run.seed)
     return run.program.coordinates.vector(values)
-
-
-def _own(parameter: TracedSite) -> bool:
-    return parameter.name.startswith(PREFIX)
 
 
 def _settled(run: Run, plan: Plan, learnt: Learnt) -> Learnt:

@@ -38,6 +38,7 @@ from zoo.verdict import ERRORS, TOLERANCE, fixed_verdict, judged, level, verdict
 HALVINGS = 20  # of a rate that is too large: a millionth of it is left
 EXPLORED = 60  # iterations of L-BFGS from each start
 TRIED = 400  # steps of SVI from each start, where L-BFGS cannot climb
+ATTEMPTS, SLOWER = 3, 0.3  # rates at which to leave a good start, each so much smaller than the one before
 ROW_RATE = 0.05  # of the rows' own φ, whatever the rate of what they share
 
 
@@ -83,15 +84,24 @@ def learn(
 
 
 def never_below(program: Any, plan: Plan, start: np.ndarray, watch: Watch) -> Learnt:
-    """Learn from a start that is good already, such as a poorer family's end, and go back to it if that is higher."""
+    """Learn from a start that is good already, such as a poorer family's end, and never end below it.
+
+    An end that is lower, by draws common to both, is taken back and learning begins again, at a third of the rate.
+    """
     learnt = learn(program, plan, [start], watch)
-    if learnt.state.table is not None:
+    for attempt in range(1, ATTEMPTS):
+        if learnt.state.table is not None or _at_least(program, plan, start, learnt):
+            return learnt
+        learnt = learn(program, replace(plan, rate=plan.rate * SLOWER**attempt), [start], watch)
+    if _at_least(program, plan, start, learnt):
         return learnt
-    gain, error = judged(program, plan, start, learnt.state.v)
-    if gain >= -ERRORS * error:
-        return learnt
-    status = "not converged: learning ended below its start, which is kept"
+    status = f"not converged: learning ended below its start at {ATTEMPTS} rates, and the start is kept"
     return replace(learnt, state=replace(learnt.state, v=start), status=status)
+
+
+def _at_least(program: Any, plan: Plan, start: np.ndarray, learnt: Learnt) -> bool:
+    gain, error = judged(program, plan, start, learnt.state.v)
+    return gain >= -ERRORS * error
 
 
 def best_start(
