@@ -20,7 +20,9 @@ from zoo.catalogue import Model
 from zoo.models.hmm.exact import lengths
 
 Data = dict[str, np.ndarray]
-GAUSSIAN = {name: {"emission": "gaussian"} for name in ("hmm", "hmm_bayes")}
+# Options by which a model has real columns, or so few parameters that 60 rows determine them.
+SMALL: dict[str, dict[str, Any]] = {name: {"emission": "gaussian"} for name in ("hmm", "hmm_bayes")}
+SMALL |= {name: {"K": 3, "D": 2} for name in ("crf", "crf_bayes")}
 
 
 def rng() -> np.random.Generator:
@@ -38,7 +40,7 @@ def with_units() -> list[str]:
     """Return the models with real columns, a start of their own units, and an exact log likelihood."""
     found = []
     for name in zoo.names():
-        model = zoo.model(name, **GAUSSIAN.get(name, {}))
+        model = zoo.model(name, **SMALL.get(name, {}))
         if columns(model) and "log_likelihood" in model.card.exact and not networks(model):
             found.append(name)
     return found
@@ -50,7 +52,7 @@ def networks(model: Model) -> bool:
 
 
 def simulated(name: str, size: int = 40, **options: Any) -> tuple[Model, Data]:
-    model = zoo.model(name, **GAUSSIAN.get(name, {}), **options)
+    model = zoo.model(name, **SMALL.get(name, {}), **options)
     data = model.simulate(0, size)
     return model.bind(data), data
 
