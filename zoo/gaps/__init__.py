@@ -151,7 +151,8 @@ def gaps(
         num_draws: draws from every q and row; L_K is found for K up to it.
         seed: of the draws.
         on_arm: called with an arm's name as its fit begins.
-        **words: of `zoo.fit`, for the refits and never for the run's own arm, such as num_steps=2000 or local_options={"depth": 2}.
+        **words: of `zoo.fit`, for the refits and never for the run's own arm, such as num_steps=2000 or
+            local_options={"depth": 2}.
 
     Returns:
         `Gaps`: `.table()`, `.text()`, `.as_dict()`, and `.arms` with all numbers by row.
