@@ -40,7 +40,8 @@ def gaps(
 ) -> None:
     """Measure what inference loses on a run's frozen model: evidence, approximation and amortization gaps, k-hat.
 
-    Each pair of a treatment and a family is an arm, fitted to the frozen model where it is not the run's own.
+    Each pair of a treatment and a family is an arm, fitted to the frozen model if it is not the run's own. An arm that
+    still rises has no amortization gap, and the table says so.
     """
     import zoo
 

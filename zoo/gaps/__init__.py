@@ -5,7 +5,8 @@ With L(q) = E_q[log p(x, z) − log q(z)] of one row,
     log p(x) − L(q) = approximation gap + amortization gap
                     = (log p(x) − L(q*)) + (L(q*) − L(q_φ)),
 
-q* being the best member of the guide's family for that row. Every number is a row's, in nats, with the Monte Carlo
+q* being the best member of the guide's family for that row. While q or q* still rises, L(q*) − L(q_φ) is no
+amortization gap: it is `difference`, and `rising` says why. Every number is a row's, in nats, with the Monte Carlo
 standard error of its own draws; a mean over rows is one over these rows, and its error says nothing of other rows.
 
 References:
@@ -150,7 +151,8 @@ def gaps(
         num_draws: draws from every q and row; L_K is found for K up to it.
         seed: of the draws.
         on_arm: called with an arm's name as its fit begins.
-        **words: of `zoo.fit`, for the refits, such as num_steps=2000 or local_options={"depth": 2}.
+        **words: of `zoo.fit`, for the refits and never for the run's own arm, such as num_steps=2000 or
+            local_options={"depth": 2}.
 
     Returns:
         `Gaps`: `.table()`, `.text()`, `.as_dict()`, and `.arms` with all numbers by row.
