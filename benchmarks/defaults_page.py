@@ -25,7 +25,8 @@ the program's docstring says what is compared. "Below 10 × steps" is the ELBO o
 likelihood where nothing is drawn) less that of the fit. Bold is short: more than 0.01 below the truth, more than 0.05
 below ten times the steps, or more than 0.01 for a model with priors, and more than two standard errors, which come from
 judging 1,000 rows of more and from draws. Peers are classic libraries on the same rows, by the same ruler, at their
-point estimates. Seconds are those of the fit with its compilation, on a machine that may have been busy."""
+point estimates. Seconds are the processor's, of all threads together, for the fit and its compilation; those of the
+wall's clock, on a machine that may have been busy, are in the JSON."""
 
 
 def key(row: Row) -> tuple[Any, ...]:
@@ -69,7 +70,7 @@ def below(row: Row, longer: Row) -> tuple[float, float] | None:
 def line(row: Row) -> str:
     """Return what is printed of a cell."""
     arm = f"{row['arm']}, {LONGER} times the steps" if row.get("long") else row["arm"]
-    took = NOTHING if row["seconds"] is None else f"{row['seconds']:.1f} s"
+    took = f"{_seconds(row)} s"
     where = f"{row['model']:20} {row['case'][:44]:44} {row['rows']:6d}  {arm:26}"
     mark = "  SHORT" if behind(row) and not row.get("long") else ""
     said = f"ELBO {number(row.get('elbo'))}" if row.get("long") else f"short by {number(row.get('short')):>8}"
@@ -185,7 +186,7 @@ def by_time(ours: Sequence[Row]) -> str:
     cells = []
     for place, at in each.items():
         seconds = [_seconds(at[n]) if n in at else "" for n in sizes]
-        some, many = (at.get(n, {}).get("seconds") for n in (SOME, MANY))
+        some, many = (at.get(n, {}).get("processor") for n in (SOME, MANY))
         cells.append([*place, *seconds, f"× {many / some:.1f}" if some and many else ""])
     heads = ["model", "case", "backend", *(f"{n} rows" for n in sizes), f"{SOME} to {MANY}"]
     said = f"## Seconds\n\nTime that grows linearly is at most × {MANY // SOME} from {SOME} to {MANY} rows."
@@ -228,10 +229,5 @@ def _place(row: Row) -> tuple[Any, ...]:
 
 
 def _seconds(row: Row) -> str:
-    return (
-        NOTHING
-        if row["seconds"] is None
-        else f"{row['seconds']:.1f}"
-        if row["seconds"] < 100
-        else f"{row['seconds']:.0f}"
-    )
+    spent = row.get("processor")
+    return NOTHING if spent is None else f"{spent:.1f}" if spent < 100 else f"{spent:.0f}"

@@ -13,7 +13,7 @@ from benchmarks.defaults_cell import at, cell, sample
 from benchmarks.defaults_page import NOTHING, SHORT, below, number, short, text
 from benchmarks.defaults_peers import CLOSED, peers
 
-ROW = {"model": "gmm", "case": "K=2", "rows": 50, "arm": "numpyro", "seed": 1, "seconds": 1.0, "status": "converged"}
+ROW = {"model": "gmm", "case": "K=2", "rows": 50, "arm": "numpyro", "seed": 1, "processor": 1.0, "status": "converged"}
 GOOD = ROW | {"compared": "log likelihood", "truth": -2.0, "learnt": -1.9, "short": -0.1, "error": 0.0, "elbo": -1.9}
 
 
@@ -116,9 +116,9 @@ def test_a_peer_is_read_as_it_means_it(package: str, case: Case) -> None:
 
 
 def test_a_cell_that_does_not_end_and_one_that_fails_are_rows_that_say_so() -> None:
-    late = defaults.run(cases(["height"])[0], 50, CLOSED, 1, 0.05)
+    late = defaults.run(cases(["height"])[0], 50, "numpyro", 1, 1.0)
     assert late is not None
-    assert late["status"] == "did not end in 0.05 s"
+    assert late["status"].startswith("did not end in ")
     lost = defaults.run(cases(["height"])[0], 50, "numpyro", 1, 60.0, num_steps=-1)
     assert lost is not None
     assert lost["status"].startswith("failed: ")
@@ -143,11 +143,11 @@ def test_the_command_writes_what_it_measured_and_keeps_what_it_had(
 
 
 def test_the_page_says_what_is_short_what_did_not_end_and_what_more_steps_gain() -> None:
-    lost = ROW | {"arm": "pyro", "status": "did not end in 300 s", "seconds": None}
-    many = GOOD | {"rows": 1000, "short": 0.02, "seconds": 2.0}
-    huge = GOOD | {"rows": 100_000, "seconds": 50.0, "short": 0.02, "error": 0.02, "status": "not converged: a|b"}
-    peer = GOOD | {"arm": "scikit-learn", "short": -0.11, "seconds": 0.2}
-    longer = GOOD | {"long": True, "elbo": -1.84, "seconds": 9.0}
+    lost = ROW | {"arm": "pyro", "status": "did not end in 300 s", "processor": None}
+    many = GOOD | {"rows": 1000, "short": 0.02, "processor": 2.0}
+    huge = GOOD | {"rows": 100_000, "processor": 50.0, "short": 0.02, "error": 0.02, "status": "not converged: a|b"}
+    peer = GOOD | {"arm": "scikit-learn", "short": -0.11, "processor": 0.2}
+    longer = GOOD | {"long": True, "elbo": -1.84, "processor": 9.0}
     page = text(
         {"command": "x", "day": "y", "device": "z", "versions": {}, "rows": [GOOD, lost, many, huge, peer, longer]}
     )
