@@ -53,13 +53,13 @@ class Judge:
         # A linear Gaussian model's posterior has one peak, whatever the row.
         one = self.run.program.guide.rows.discrete or self.linear
         extra = [] if one else self._tried(data, first, seed)
-        return best_phi(self.run, data, [first, *extra, *more], seed)
+        return best_phi(self.run, data, [first, *extra, *more], seed).phi
 
     def _tried(self, data: Data, first: np.ndarray, seed: int) -> list[np.ndarray]:
         """Return each row's best narrow guides at codes of the prior: the same starts for every decoder."""
         size = self.run.program.guide.rows.latent_size
         codes = generator(seed, "amortization: starts").standard_normal((CODES, size))
-        drawn = balanced(4, len(first), self.run.program.noise_shape(1)[2], seed)
+        drawn = balanced(generator(seed, "gaps: choice"), 4, len(first), self.run.program.noise_shape(1)[2])
         tried = [np.concatenate([np.broadcast_to(code, (len(first), size)), first[:, size:]], 1) for code in codes]
         for phi in tried:
             phi[:, size:] += np.log(NARROW)
@@ -75,7 +75,8 @@ class Judge:
     def quick(self, data: Data, phi: np.ndarray, seed: int = 0) -> np.ndarray:
         """Return L(q) of each row by few draws, balanced so that a quadratic log density is integrated exactly."""
         width = self.run.program.noise_shape(1)[2]
-        drawn = np.zeros((2, len(phi), width)) if sums(self.run) else balanced(CHOICE, len(phi), width, seed)
+        rng = generator(seed, "gaps: choice")
+        drawn = np.zeros((2, len(phi), width)) if sums(self.run) else balanced(rng, CHOICE, len(phi), width)
         return np.asarray(draw(self.run, data, phi, drawn).bounds.mean(0, dtype=np.float64))
 
     def log_p(self, data: Data, phi: np.ndarray, seed: int, num: int) -> tuple[Estimate, bool]:

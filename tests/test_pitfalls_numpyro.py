@@ -26,7 +26,6 @@ from guides.families import family, generator
 from guides.local import treatment
 from guides.rows_numpyro import choices
 from guides.trace_numpyro import log_densities, sites
-from zoo.inference import chunks
 from zoo.models.gmm.model_numpyro import model as gmm
 
 X = jnp.array([-1.0, 1.0, 2.0, 2.5])
@@ -284,13 +283,12 @@ def test_numpyro_does_not_normalise_probabilities_and_our_models_give_logits() -
 
 def test_checks_of_values_are_off_under_jit_and_a_fit_that_goes_wrong_stops() -> None:
     assert math.isnan(float(jax.jit(lambda s: dist.Normal(0.0, s, validate_args=True).log_prob(1.0))(-1.0)))
-    with pytest.raises(zoo.FitError, match="not finite at step 2 of 40") as caught:
-        zoo.fit("height", num_steps=40, learning_rate=1e6)
+    with pytest.raises(zoo.FitError, match="not finite at step 1, at site 'x'") as caught:
+        zoo.fit("height", data=np.array([0.0, *[3e38] * 9]))
     run = caught.value.run
     assert isinstance(run, zoo.Run)
     assert run.status.startswith("stopped")
-    assert len(run.losses) == 1
-    assert np.isfinite(run.losses).all()
+    assert not len(run.losses)
 
 
 def test_an_inner_call_takes_the_current_parameters() -> None:
@@ -342,11 +340,10 @@ def test_svi_run_traces_the_model_again_at_every_call_and_ours_once() -> None:
 
     program = Program(model, {"x": np.asarray(X)}, {}, {})
     state, counted = State.at(np.zeros(program.coordinates.size)), []
-    for first, last in chunks(80):
-        state, *_ = program.learn(state, np.full(last - first, 0.01), None, 0)
+    for _ in range(2):
+        state, *_ = program.learn(state, np.full(80, 0.01), None, 0)
         counted.append(calls)
-    state, *_ = program.learn(state, np.full(80, 0.01), None, 0)
-    assert calls == counted[0]
+    assert counted[1] == counted[0]
 
 
 def test_a_component_is_factored_once_and_not_once_a_row() -> None:

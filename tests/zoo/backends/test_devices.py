@@ -76,7 +76,7 @@ def lower_for_cuda(ready: Any) -> None:
     table = jnp.zeros((ready.size, 3 * k + 1)) if k else None
     carry = (v, v, v, jnp.asarray(0), table, jnp.asarray(True))
     rows = jnp.arange(min(BATCH, ready.size))
-    step = jax.jit(lambda c: ready._step(jax.random.key(0), ready.data, c, (jnp.asarray(0.1), rows)))
+    step = jax.jit(lambda c: ready._step(jax.random.key(0), ready.data, c, (jnp.asarray(0.1), jnp.asarray(0.1), rows)))
     exported = jax.export.export(step, platforms=["cuda"])(carry)
     assert exported.platforms == ("cuda",)
 
