@@ -275,7 +275,8 @@ def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(backend: st
     assert not encoder["refitted"]
     difference = free["elbo"] - encoder["elbo"]
     assert difference > -3 * np.hypot(free["elbo_error"], encoder["elbo_error"])
-    assert abs(free["amortization_gap"]) < 0.02 + 3 * free["amortization_gap_error"]  # rounds of less than 0.01 end it
+    # Five rounds that gain less than 0.01 may be left to a row.
+    assert abs(free["amortization_gap"]) < 0.05 + 3 * free["amortization_gap_error"]
     assert encoder["amortization_gap"] > free["amortization_gap"]
 
 

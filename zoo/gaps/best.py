@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.run import Run
 
 RATE, STEPS, PAIRS = 0.03, 400, 16  # of the last steps, each with at least so many pairs of balanced draws
+LEFT = 5  # rounds of least gain that may be left to free φ
 JUDGES = 1000  # draws that choose between candidates; what is chosen is reported on others
 TINY = 1e-30  # the least probability whose log is taken
 
@@ -117,11 +118,14 @@ def _gained(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
 
 
 def still_rises(climb: tuple[float, float]) -> str:
-    """Say whether a climb from φ gained more than 0.01 nats per row and 3 errors; empty if not."""
+    """Say whether a climb from φ gained more than 0.05 nats per row and 3 errors; empty if not.
+
+    A row stops climbing at a round that gains less than `LEAST`; of such rounds several may be left to it.
+    """
     gain, error = climb
-    return (
-        "" if gain <= max(LEAST, 3 * error) else f"its φ still rise: a climb from there gains {gain:.2g} nats per row"
-    )
+    if gain <= max(LEFT * LEAST, 3 * error):
+        return ""
+    return f"its φ still rise: a climb from there gains {gain:.2g} nats per row"
 
 
 def starts_of(runs: Sequence[Run], phis: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ BITS = math.log(2)
 def tasks(quick: bool) -> list[Task]:
     """Return the chapter's fits, the same steps in each backend."""
     # More steps fit these digits better, and the held-out ones worse.
-    steps = 600 if quick else 1200
+    steps = 300 if quick else 600
     return [
         Task(NAME, NAME, {"backend": b, "num_steps": steps}, OPTIONS, data=DATA, rows=ROWS, ask=story)
         for b in reversed(installed())
