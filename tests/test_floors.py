@@ -21,7 +21,16 @@ FLOORS = (
     ("zoo.finishing",),
     ("zoo.learning",),
     # A Run answers refit, inference_data and save by asking these, when asked.
-    ("zoo.run", "zoo.fitted", "zoo.bounds", "zoo.rows", "zoo.inference", "zoo.inference_data", "zoo.storage"),
+    (
+        "zoo.run",
+        "zoo.fitted",
+        "zoo.bounds",
+        "zoo.rows",
+        "zoo.held_out",
+        "zoo.inference",
+        "zoo.inference_data",
+        "zoo.storage",
+    ),
     ("zoo.gaps", "zoo.compare", "zoo.crosscheck", "zoo.diagnose", "zoo.pictures"),
     ("zoo.codes", "zoo.forecast", "zoo.tagging", "zoo.topics"),
     ("zoo.__init__",),

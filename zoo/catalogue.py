@@ -163,18 +163,25 @@ class Model:
         """Return where learning starts, for every param and global latent."""
         return self._module("start").start(data, rng, **self.options)
 
-    def bind(self, data: Data, columns: Mapping[str, Sequence[str]] | None = None) -> Model:
+    def bind(
+        self, data: Data, columns: Mapping[str, Sequence[str]] | None = None, held_out: Data | None = None
+    ) -> Model:
         """Return the model with the options that come from the data.
 
         Args:
             data: arrays by name.
             columns: names of their columns; see `column_names`.
+            held_out: rows that belong to the data but are not learnt from. What is counted, such as the labels that
+                there are, is counted in them too; what is measured, such as columns' means, is not.
 
         Raises:
             UserError: the data do not fit the card, or disagree with an option.
         """
         check_data(self.card, data)
-        derived = {o.name: o.derive(data) for o in self.card.options if o.derive}
+        whole = {name: np.concatenate([x, held_out[name]]) for name, x in data.items()} if held_out else data
+        derived = {
+            o.name: o.derive(whole if isinstance(o.default, int) else data) for o in self.card.options if o.derive
+        }
         for option in self.card.options:
             asked = self.given.get(option.name, derived.get(option.name))
             if option.fixed_by_data and asked != derived[option.name]:

@@ -190,6 +190,7 @@ FIT_OPTIONS = (
     click.option("--optimizer", metavar="NAME", help="Of SVI. [default: adam]"),
     click.option("--num-particles", type=int, help="Draws of the guide a step. [default: 1]"),
     click.option("--restarts", type=int, help="Starts of which the best is kept. [default: the card's]"),
+    click.option("--held-out", type=float, metavar="SHARE", help="Of the rows, kept back: 0.1. [default: none]"),
     click.option("--seed", type=int, help="Everything random follows from it. [default: 0]"),
     click.option("--device", metavar="cpu|cuda", help="Where it runs. [default: cpu]"),
     click.option("--dtype", metavar="float32|float64", help="Precision. [default: float32]"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.checks import SERIES, STEPS_NDIM
+from zoo.estimators import rounded
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -67,10 +68,7 @@ def estimate(value: float | None, error: float | None = None) -> str:
     >>> estimate(13.071331, 0.0021), estimate(13.071331, 0.0), estimate(None)
     ('13.0713 ± 0.0021', '13.0713', '—')
     """
-    if value is None or not error or not np.isfinite(error) or error < 1e-8:
-        return number(value)
-    places = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{places}f} ± {error:.{places}f}"
+    return number(value) if value is None or np.isnan(value) else rounded(value, error or 0.0)
 
 
 @contextmanager

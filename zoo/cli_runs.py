@@ -50,8 +50,22 @@ def facts(run: Run) -> dict[str, str]:
         each, exact = np.asarray(likelihood.value), likelihood.method == "exact"
         words = f"{number(each.sum())} nats, {number(each.mean())} a row of {len(each)}"
         found["log-likelihood"] = words if exact else f"at least about {words}; {likelihood.method}, a lower bound"
+    found |= new_rows(run)
     found["seconds"] = ", ".join(f"{name} {value:.1f}" for name, value in run.seconds.items() if value >= 0.05)
     return found
+
+
+def new_rows(run: Run) -> dict[str, str]:
+    """Return how rows that were held out fare, or that it would be good to know; nothing if there is no cause."""
+    rows = len(next(iter(run.data.values())))
+    if run.held_out:
+        try:
+            return {"held-out rows": str(run.new_rows())}
+        except UserError as error:
+            return {"held-out rows": str(error)}
+    if run.num_learnt > rows:
+        return {"new rows": "more parameters than rows: give held_out=0.1 to see how new rows fare"}
+    return {}
 
 
 def steps(run: Run) -> str:

@@ -27,6 +27,18 @@ _MIN_TAIL = 5  # fewer points than this do not determine a shape
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # log weights come from runs in single precision
 
 
+def rounded(value: float, error: float) -> str:
+    """Write a number to the digits that its standard error leaves, where it has one.
+
+    >>> rounded(13.071331, 0.0021), rounded(13.071331, 0.0)
+    ('13.0713 ± 0.0021', '13.0713')
+    """
+    if not (np.isfinite(error) and error >= 1e-8):
+        return f"{value:.6g}"
+    places = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{places}f} ± {error:.{places}f}"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with its Monte Carlo standard error, and how it was made.

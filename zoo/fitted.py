@@ -31,11 +31,21 @@ class Fitted:
         request: what was asked, with every default filled in.
         starts: where learning started, by site.
         frozen: parameters of the model that were held.
+        held_out: rows that were not learnt from, arrays by name; none if there are none.
     """
 
-    def __init__(self, model: Model, data: Data, request: Request, starts: Mapping[str, Start], frozen: Values) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        request: Request,
+        starts: Mapping[str, Start],
+        frozen: Values,
+        held_out: Data | None = None,
+    ) -> None:
         self.model, self.data, self.request = model, data, request
         self.starts, self.frozen = dict(starts), dict(frozen)
+        self.held_out = dict(held_out or {})
         self.fitted: dict[Any, Any] = {}
         self.params = {}
         self.losses = np.zeros(0)
@@ -129,6 +139,11 @@ class Fitted:
         curvature = size * (size + 1) // 2 if self.guide == "laplace" else 0
         table = self.program.guide.table
         return int(self.program.coordinates.size) + curvature + (table.size if table else 0)
+
+    @property
+    def num_learnt(self) -> int:
+        """How many numbers the model's own learnt parameters have."""
+        return int(sum(np.prod(p.shape) for p in self.program.model_params)) if self.method == "svi" else 0
 
     @cached_property
     def program(self) -> Any:

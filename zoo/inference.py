@@ -50,6 +50,7 @@ def fit(
     num_chains: int | None = None,
     num_warmup: int | None = None,
     num_draws: int = 1000,
+    held_out: float | None = None,
     seed: int = 0,
     device: str = "cpu",
     dtype: str = "float32",
@@ -80,6 +81,7 @@ def fit(
         restarts: starts that are tried, on at most 2,000 rows, before the best goes on. Default: the card's.
         num_chains, num_warmup: of NUTS. Default 4 and 500.
         num_draws: draws kept: from the guide, or a chain of NUTS.
+        held_out: share of the rows that are kept back, drawn by the seed; `run.new_rows()` says how they fare.
         seed: of everything random; the same seed gives the same run.
         device: "cpu" or "cuda".
         dtype: "float32" or "float64".
@@ -119,14 +121,16 @@ def fit(
         num_chains=num_chains,
         num_warmup=num_warmup,
         num_draws=num_draws,
+        held_out=held_out,
         seed=seed,
         device=device,
         dtype=dtype,
         guide_options=dict(guide_options or {}),
         local_options=dict(local_options or {}),
     )
-    rows = load_data(chosen, data)
-    return run_request(chosen.bind(rows, column_names(chosen, data)), rows, asked, out=out, progress=progress)
+    rows, held = asked.split(load_data(chosen, data))
+    bound = chosen.bind(rows, column_names(chosen, data), held)
+    return run_request(bound, rows, asked, held_out=held, out=out, progress=progress)
 
 
 def run_request(
@@ -135,6 +139,7 @@ def run_request(
     asked: Request,
     *,
     frozen: Values | None = None,
+    held_out: Values | None = None,
     out: str | Path | None = None,
     progress: bool = False,
 ) -> Run:
@@ -142,6 +147,7 @@ def run_request(
 
     Args:
         frozen: parameters of the model that are held.
+        held_out: rows that are not learnt from, arrays by name.
     """
     asked = asked.checked(model, data, frozen or {})
     check_precision(model.card, data, asked.dtype)
@@ -149,7 +155,7 @@ def run_request(
         raise UserError(f"output folder {str(out)!r} exists; name one that does not")
     backends.get(asked.backend).check_device(asked.device)
     starts = model.start(data, generator(asked.seed, "start 0"))
-    run = Run(model, data, asked, starts, frozen or {})
+    run = Run(model, data, asked, starts, frozen or {}, held_out)
     began = time.perf_counter()
     run.program  # noqa: B018 built here, so that a guide that cannot serve the model says so first
     run.seconds["build"] = time.perf_counter() - began
@@ -323,6 +329,8 @@ def refit(run: Run, **words: Any) -> Run:
             f"model {run.model.name!r} has no global latents, so there is no guide to refit; "
             "give local=… or read run.posterior()"
         )
+    if words.get("held_out") is not None:
+        raise UserError("a refit holds out the rows that its run held out; fit the model anew with held_out=…")
     before = run.request
     changed = {n: v for n, v in words.items() if n not in {"out", "progress"}}
     asked = Request(
@@ -334,6 +342,7 @@ def refit(run: Run, **words: Any) -> Run:
             "local": before.local,
             "num_draws": before.num_draws,
             **changed,
+            "held_out": before.held_out,
         }
     )
     return run_request(
@@ -341,6 +350,7 @@ def refit(run: Run, **words: Any) -> Run:
         run.data,
         asked,
         frozen=run.model_params,
+        held_out=run.held_out,
         out=words.get("out"),
         progress=bool(words.get("progress")),
     )

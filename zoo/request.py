@@ -10,11 +10,11 @@ import numpy as np
 
 from guides import families, local_names
 from guides import names as guide_names
-from guides.families import family
+from guides.families import family, generator
 from guides.local import treatment
 from zoo import backends
 from zoo.card import Card, Site
-from zoo.catalogue import Model
+from zoo.catalogue import Data, Model
 from zoo.errors import UserError, unknown
 from zoo.schedule import AUTO, default_batch
 
@@ -43,6 +43,7 @@ class Request:
     num_chains: int | None = None
     num_warmup: int | None = None
     num_draws: int = 1000
+    held_out: float | None = None
     seed: int = 0
     device: str = "cpu"
     dtype: str = "float32"
@@ -103,6 +104,28 @@ class Request:
             num_warmup=self.num_warmup or 500 if nuts else None,
         )
 
+    def split(self, data: Data) -> tuple[Data, Data]:
+        """Return the rows to learn from and those that are held out, none of them unless asked, each in their order.
+
+        Raises:
+            UserError: the share is none, or leaves no row on one side.
+        """
+        share, rows = self.held_out, len(next(iter(data.values())))
+        if share is None:
+            return data, {}
+        number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if not (number and 0 < share < 1):
+            raise UserError(f"held_out={share!r} must be a share of the rows, between 0 and 1, such as 0.1")
+        self._check_seed()
+        count = round(share * rows)
+        if not 0 < count < rows:
+            raise UserError(
+                f"held_out={share!r} of {rows} rows holds out {count}; give a share that leaves both sides one"
+            )
+        held = np.zeros(rows, bool)
+        held[generator(self.seed, "held out").choice(rows, count, replace=False)] = True
+        return {name: x[~held] for name, x in data.items()}, {name: x[held] for name, x in data.items()}
+
     def _check_method(self, card: Card, latent: bool, learnt: bool) -> None:
         idle = _SVI_ONLY if self.method == "nuts" else _NUTS_ONLY
         for name in idle:
@@ -135,13 +158,16 @@ class Request:
                 raise UserError(f"{name}={value!r} must be a whole number of at least 1{', or auto' if auto else ''}")
         if self.finish not in {None, True, False}:
             raise UserError(f"finish={self.finish!r} must be True or False")
-        if not isinstance(self.seed, (int, np.integer)) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
-            raise UserError(f"seed={self.seed!r} must be a whole number from 0 to 2147483647")
+        self._check_seed()
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, (int, float)) and np.isfinite(rate) and rate > 0):
             raise UserError(f"learning_rate={rate!r} must be a positive number")
         if self.batch_size is not None and self.batch_size > rows:
             raise UserError(f"batch_size={self.batch_size} is more than the data's {rows} rows; take at most {rows}")
+
+    def _check_seed(self) -> None:
+        if not isinstance(self.seed, (int, np.integer)) or isinstance(self.seed, bool) or not 0 <= self.seed < 2**31:
+            raise UserError(f"seed={self.seed!r} must be a whole number from 0 to 2147483647")
 
     def _batch(self, said: int | None, rows: int) -> int | None:
         """Return the rows per step: the card's, as far as there are so many, or what suits the number of rows."""

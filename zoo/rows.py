@@ -163,12 +163,24 @@ def prior_phi(run: Fitted, count: int) -> np.ndarray:
     return np.zeros((count, run.program.guide.rows.phi_size))
 
 
+def some_rows(run: Fitted, index: np.ndarray) -> Data:
+    """Return some of the training rows; their φ is the run's own, where it has numbers for each row."""
+    data = {name: x[index] for name, x in run.data.items()}
+    if run.program.guide.table is not None:
+        run.fitted[_key(data)] = (data, run.params[PHI][index])
+    return data
+
+
+def _key(data: Data) -> tuple[tuple[str, int], ...]:
+    return tuple((name, id(x)) for name, x in data.items())
+
+
 def params_for(run: Fitted, data: Data, phi: np.ndarray | None) -> dict[str, np.ndarray]:
     """Return the params with φ of these rows: given, the training rows' own, or fitted."""
     if run.program.guide.table is None:
         return run.params
     if phi is None:
-        key = tuple((name, id(x)) for name, x in data.items())
+        key = _key(data)
         if all(data[name] is run.data[name] for name in data):
             return run.params
         if key not in run.fitted:

@@ -17,6 +17,7 @@ from zoo.checks import check_covariates
 from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.fitted import Fitted
+from zoo.held_out import NewRows, new_rows
 from zoo.labels import mode_note
 from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, Posterior
 
@@ -110,6 +111,17 @@ class Run(Fitted):
         at = ({**self.model_params, **{n: flat[n][s] for n in names}} for s in range(count))
         each: list[Any] = [self.model.log_likelihood(data, values) for values in at]
         return None if each[0] is None else np.stack(each)
+
+    def new_rows(self, seed: int = 1) -> NewRows:
+        """Return how the rows that were held out fare beside those that were learnt from.
+
+        Args:
+            seed: of the choice of rows, where there are more than 1,000 of a kind, and of `log_likelihood`'s draws.
+
+        Raises:
+            UserError: no rows were held out, or `log_likelihood` knows no density.
+        """
+        return new_rows(self, seed)
 
     # --- new and old rows ------------------------------------------------------------------------------
 

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from zoo.run import Run
 
 FORMAT = 1
-MANIFEST, PARAMS, OPTIMISER, DATA, DRAWS = (
+MANIFEST, PARAMS, OPTIMISER, DATA, HELD_OUT, DRAWS = (
     "run.json",
     "params.safetensors",
     "optimiser.safetensors",
     "data.safetensors",
+    "held_out.safetensors",
     "draws.nc",
 )
 
@@ -65,6 +66,8 @@ def save(run: Run, folder: Path) -> Path:
         (made / MANIFEST).write_text(json.dumps(manifest(run), indent=2, default=_plain) + "\n", encoding="utf-8")
         save_file(_arrays(run.params), made / PARAMS)
         save_file(_arrays(run.data), made / DATA)
+        if run.held_out:
+            save_file(_arrays(run.held_out), made / HELD_OUT)
         starts = {f"start.{n}.{part}": getattr(s, part) for n, s in run.starts.items() for part in ("value", "spread")}
         held = {f"frozen.{name}": v for name, v in run.frozen.items()}
         moments = {part: getattr(run.state, part) for part in ("v", "mean", "square")} if run.state else {}
@@ -92,6 +95,7 @@ def manifest(run: Run) -> dict[str, Any]:
         "data": {name: list(v.shape) for name, v in run.data.items()},
         "columns": run.model.columns,
         "data_hash": array_hash(run.data),
+        "held_out_hash": array_hash(run.held_out) if run.held_out else None,
         "model_hash": run.model_hash,
         "versions": run.versions,
     }
@@ -113,9 +117,11 @@ def load(folder: Path, backend: str | None = None) -> Run:
         if said["format"] != FORMAT:
             raise UserError(f"run {str(folder)!r} has format {said['format']}, and this version reads {FORMAT}")
         request = Request(**said["request"])
+        # Runs of versions that held no rows out say nothing of them.
+        held_out = load_file(folder / HELD_OUT) if said.get("held_out_hash") else {}
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise UserError(f"run {str(folder)!r} is damaged: {str(error).splitlines()[0]}; fit it again") from None
-    if array_hash(data) != said["data_hash"]:
+    if array_hash(data) != said["data_hash"] or (held_out and array_hash(held_out) != said["held_out_hash"]):
         raise UserError(
             f"run {str(folder)!r} is damaged: its data do not have the hash it was fitted with; fit it again"
         )
@@ -123,11 +129,12 @@ def load(folder: Path, backend: str | None = None) -> Run:
     starts = {n: Start(rest[f"start.{n}.value"], rest[f"start.{n}.spread"]) for n in names}
     frozen = {key.removeprefix("frozen."): v for key, v in rest.items() if key.startswith("frozen.")}
     run = Run(
-        find(said["model"], **said["options"]).bind(data, said.get("columns")),
+        find(said["model"], **said["options"]).bind(data, said.get("columns"), held_out),
         data,
         replace(request, backend=backend or request.backend),
         starts,
         frozen,
+        held_out,
     )
     run.params, run.losses, run.seconds, run.status = params, rest["losses"], said["seconds"], said["status"]
     run.phases = tuple(Phase(**phase) for phase in said.get("phases", ()))
