@@ -171,3 +171,9 @@ def words_of_fit() -> Callable[[], set[str]]:
         return kinds - {"out", "progress"}
 
     return words
+
+
+def test_steps_are_a_number_or_auto() -> None:
+    assert (m.Steps().convert("auto", None, None), m.Steps().convert("20", None, None)) == ("auto", 20)
+    with pytest.raises(click.BadParameter, match="neither a whole number nor auto"):
+        m.Steps().convert("2.5", None, None)
