@@ -107,6 +107,13 @@ def test_learning_that_has_not_arrived_is_not_trusted() -> None:
     assert "2 nats per row" in found.verdicts["learning"]
 
 
+def test_a_run_of_an_earlier_version_is_not_said_to_have_arrived_or_not() -> None:
+    run = fake_run("svi", k_hat=0.3)
+    run.status = "complete"
+    assert "earlier version" in m.diagnose(run).verdicts["learning"]
+    assert m.diagnose(run).trusted
+
+
 def test_the_distance_to_an_exact_fit_is_named(backend: str) -> None:
     """At loc 1.75 and scale 0.06 the ten heights' likelihood is a closed form, and so is its maximum."""
     run = zoo.fit("height", backend=backend, num_steps=1, dtype="float64")
