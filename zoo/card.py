@@ -96,7 +96,14 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Learning:
-    """The pinned defaults of SVI for one model."""
+    """The pinned defaults of SVI for one model.
+
+    Args:
+        num_steps: steps of the first two rounds together; further rounds follow while the ELBO rises.
+        learning_rate: of a round's first step.
+        restarts: starts that are tried.
+        batch_size: rows per step; None for all rows up to 2,000, and 1,000 of more.
+    """
 
     num_steps: int = 2000
     learning_rate: float = 0.02
