@@ -204,7 +204,7 @@ def _svi(run: Run, bar: Progress) -> None:
         _keep(run, error.learnt)
         raise _not_finite(run, error) from None
     if program.guide.table and plan.finish:
-        learnt = _settled(run, plan, learnt)
+        learnt = _settled(run, learnt)
     _keep(run, learnt)
     if run.latents and asked.guide == "laplace":
         run.params["globals.scale_tril"] = inverse_curvature(program.hessian(run.params))
@@ -231,7 +231,7 @@ def raised_point(run: Run, below: Run) -> np.ndarray:
     return run.program.coordinates.vector(values)
 
 
-def _settled(run: Run, plan: Plan, learnt: Learnt) -> Learnt:
+def _settled(run: Run, learnt: Learnt) -> Learnt:
     """Let every row's φ climb to its end, all else held."""
     began = time.perf_counter()
     values = run.program.values(learnt.state)
