@@ -170,14 +170,6 @@ def test_more_steps_are_compared_by_the_bound_or_by_the_likelihood() -> None:
     assert below({"learnt": -2.0}, {}) is None
 
 
-def test_with_priors_a_fit_may_be_less_far_below_one_of_more_steps() -> None:
-    likelihood = {"short": -0.1, "compared": "log likelihood", "elbo": -2.0}
-    assert not short(likelihood, {"elbo": -1.97})
-    assert short(likelihood, {"elbo": -1.94})
-    assert short(likelihood | {"compared": "log predictive"}, {"elbo": -1.97})
-    assert not short(likelihood | {"compared": "log predictive", "elbo_error": 0.02}, {"elbo": -1.97})
-
-
 def test_numbers_that_are_not_there() -> None:
     assert number(None) == NOTHING
     assert number(-0.00001) == "0.0000"
