@@ -13,10 +13,10 @@ from guides.families import generator
 from guides.local_layout import PHI
 from zoo.backends.state import State, Values
 from zoo.catalogue import Data, Model
-from zoo.inference import starting_point
 from zoo.request import Request
 from zoo.run import Run
 from zoo.schedule import cosine, epochs
+from zoo.svi import starting_point
 
 
 @dataclass

@@ -17,7 +17,7 @@ FLOORS = (
     ("zoo.checks",),
     ("zoo.catalogue", "zoo.checks"),
     ("zoo.posterior", "zoo.schedule", "zoo.finish", "zoo.learnt"),
-    ("zoo.request", "zoo.verdict", "zoo.progress"),
+    ("zoo.request", "zoo.verdict", "zoo.progress", "zoo.settle"),
     ("zoo.finishing",),
     ("zoo.learning",),
     # A Run answers refit, inference_data and save by asking these, when asked.
@@ -26,6 +26,7 @@ FLOORS = (
         "zoo.fitted",
         "zoo.bounds",
         "zoo.rows",
+        "zoo.svi",
         "zoo.held_out",
         "zoo.inference",
         "zoo.inference_data",

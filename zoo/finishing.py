@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from zoo.backends.contract import Program
 from zoo.finish import Objective, finish, lbfgs
 from zoo.learnt import CONVERGED, Learnt, Phase, Plan, Progressed, Watch
 from zoo.schedule import subsample
@@ -29,7 +29,7 @@ BLOCK = 50_000  # rows whose densities are held at once
 Rows = Callable[[np.ndarray, np.ndarray | None], tuple[float, np.ndarray]]  # (v, rows or None for all) -> loss, slope
 
 
-def noiseless(program: Any, v: np.ndarray, plan: Plan) -> Rows | None:
+def noiseless(program: Program, v: np.ndarray, plan: Plan) -> Rows | None:
     """Return −ELBO and its gradient as a function of v and of rows, if it is the same for any draws; else None."""
     guide = program.guide
     if guide.rows is None and not guide.latents:
@@ -62,7 +62,7 @@ def finished(
     return replace(learnt, state=state, losses=losses, phases=(*learnt.phases, ended), status=status)
 
 
-def finished_at_draws(program: Any, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
+def finished_at_draws(program: Program, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
     """Finish an ELBO with noise at draws that are held, as far as fresh draws confirm that it gains.
 
     A few iterations tell whether SVI has arrived. If they gain more than the tolerance, it has not, and the whole
@@ -91,7 +91,8 @@ def finished_at_draws(program: Any, plan: Plan, learnt: Learnt, watch: Watch) ->
     finished_losses = np.concatenate(losses)
     if not len(finished_losses):
         return replace(learnt, status=status)
-    watch(Progressed("finish", 0, 0, -float(finished_losses[-1]), 0.0, 0.0))
+    taken = len(learnt.losses) + len(finished_losses)
+    watch(Progressed("finish", taken, taken, -float(finished_losses[-1]), 0.0, 0.0))
     ended = Phase("finish", len(finished_losses), f"gained {total / plan.rows:.1g} nats per row at fresh draws")
     return replace(
         learnt,
@@ -102,13 +103,13 @@ def finished_at_draws(program: Any, plan: Plan, learnt: Learnt, watch: Watch) ->
     )
 
 
-def _at_draws(program: Any, plan: Plan, seeds: range, v: np.ndarray) -> tuple[float, np.ndarray]:
+def _at_draws(program: Program, plan: Plan, seeds: range, v: np.ndarray) -> tuple[float, np.ndarray]:
     rows = subsample(plan.rows, plan.seed)
     losses, slopes = zip(*(program.objective(v, rows, fresh_seed(plan, i)) for i in seeds), strict=True)
     return float(np.mean(losses)), np.mean(slopes, 0)
 
 
-def finished_precisely(objective: Rows, twin: Any, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
+def finished_precisely(objective: Rows, twin: Program, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
     """Finish in double precision, and say so if single precision rounds what was found away."""
     precise = noiseless(twin, learnt.state.v, plan)
     if precise is None:

@@ -14,10 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from zoo.backends.contract import Program
 from zoo.backends.state import State
 from zoo.finish import lbfgs
 from zoo.finishing import (
@@ -43,7 +43,11 @@ ROW_RATE = 0.05  # of the rows' own φ, whatever the rate of what they share
 
 
 def learn(
-    program: Any, plan: Plan, points: Sequence[np.ndarray], watch: Watch, doubled: Callable[[], Any] | None = None
+    program: Program,
+    plan: Plan,
+    points: Sequence[np.ndarray],
+    watch: Watch,
+    doubled: Callable[[], Program] | None = None,
 ) -> Learnt:
     """Learn from the best of some starts.
 
@@ -83,7 +87,7 @@ def learn(
     return replace(learnt, seconds=seconds)
 
 
-def never_below(program: Any, plan: Plan, start: np.ndarray, watch: Watch) -> Learnt:
+def never_below(program: Program, plan: Plan, start: np.ndarray, watch: Watch) -> Learnt:
     """Learn from a start that is good already, such as a poorer family's end, and never end below it.
 
     An end that is lower, by draws common to both, is taken back and learning begins again, at a third of the rate.
@@ -99,13 +103,13 @@ def never_below(program: Any, plan: Plan, start: np.ndarray, watch: Watch) -> Le
     return replace(learnt, state=replace(learnt.state, v=start), status=status)
 
 
-def _at_least(program: Any, plan: Plan, start: np.ndarray, learnt: Learnt) -> bool:
+def _at_least(program: Program, plan: Plan, start: np.ndarray, learnt: Learnt) -> bool:
     gain, error = judged(program, plan, start, learnt.state.v)
     return gain >= -ERRORS * error
 
 
 def best_start(
-    program: Any, plan: Plan, points: Sequence[np.ndarray], objective: Rows | None
+    program: Program, plan: Plan, points: Sequence[np.ndarray], objective: Rows | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Climb from every start, on a subsample of the rows, and return the one that led highest, and where to.
 
@@ -124,7 +128,7 @@ def best_start(
     return points[best], ends[best].v if objective else None
 
 
-def _tried(program: Any, plan: Plan, v: np.ndarray) -> float:
+def _tried(program: Program, plan: Plan, v: np.ndarray) -> float:
     table = program.guide.table
     steps = min(TRIED, plan.num_steps)
     try:
@@ -135,7 +139,7 @@ def _tried(program: Any, plan: Plan, v: np.ndarray) -> float:
         return np.nan
 
 
-def climb(program: Any, plan: Plan, state: State, watch: Watch, *, once: bool = False) -> Learnt:
+def climb(program: Program, plan: Plan, state: State, watch: Watch, *, once: bool = False) -> Learnt:
     """Take rounds of SVI: one, or more until one no longer gains.
 
     Args:

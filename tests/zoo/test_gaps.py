@@ -24,7 +24,8 @@ from zoo.models.random_walk import exact as random_walk
 from zoo.models.random_walk.data import simulate
 from zoo.report.gaps import gap_bars, k_hats
 from zoo.request import Request
-from zoo.rows import balanced, prior_phi
+from zoo.rows import prior_phi
+from zoo.settle import balanced
 
 ERRORS = 4.0
 WIDE = {"weight": np.array([[1, 0.5], [0.5, 1], [0.3, -0.2]]), "loc": np.zeros(3), "scale": np.array(0.5)}
@@ -322,8 +323,8 @@ def test_an_arm_is_as_its_run_says(status: str, rising: str) -> None:
 
 @pytest.mark.needs("numpyro")
 def test_a_q_star_that_is_cut_off_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.rows.MOST_ROUNDS", 1)
-    monkeypatch.setattr("zoo.rows.FIRST", (0.01, 2, 0.1))
+    monkeypatch.setattr("zoo.settle.MOST_ROUNDS", 1)
+    monkeypatch.setattr("zoo.settle.FIRST", (0.01, 2, 0.1))
     arm = gaps(held("numpyro", "mean_field", 1), rows=8, num_draws=100).arms[0]
     assert "q* still rises: φ of" in arm.rising
 

@@ -12,8 +12,8 @@ from zoo import backends, learning
 from zoo.backends.state import Chains, State
 from zoo.errors import FitError, UserError
 from zoo.finish import Finish
-from zoo.inference import inverse_curvature
 from zoo.schedule import chunk_length, cosine, epochs
+from zoo.svi import inverse_curvature
 
 TEN = zoo.model("height").data()["x"]
 

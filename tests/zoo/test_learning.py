@@ -15,7 +15,7 @@ from zoo.finishing import whole
 from zoo.learning import climb
 from zoo.learnt import CONVERGED, Learnt, NotFiniteError, Plan
 from zoo.schedule import default_batch, epochs, rounds, subsample
-from zoo.verdict import fixed_verdict, level, verdict
+from zoo.verdict import fixed_verdict, judged, level, verdict
 
 PLAN = Plan(num_steps=200, auto=True, finish=False, rate=0.1, batch_size=None, rows=100, seed=0)
 
@@ -126,6 +126,25 @@ def test_rounds_see_further_rows():
     np.testing.assert_array_equal(seen, epochs(100, 10, 400, 0))
 
 
+class Uneven:
+    """A program whose ELBO is the same at v = 0 and v = 1 over all rows, but not over some of them."""
+
+    def __init__(self, rows: int) -> None:
+        effects = np.random.default_rng(0).standard_normal(rows)
+        self.effects = effects - effects.mean()
+
+    def objective(self, v: np.ndarray, rows: Any, seed: int) -> tuple[float, np.ndarray]:
+        return float(len(self.effects) * self.effects[rows].mean() * v[0]), np.zeros(1)
+
+
+def test_a_gain_on_some_rows_is_not_one_on_all():
+    """The error is that of the choice of rows too: 100,000 rows, 2,000 per look. Four errors: once in 16,000."""
+    gain, error = judged(Uneven(100_000), replace(PLAN, rows=100_000), np.zeros(1), np.ones(1))
+    assert abs(gain) < 4 * error
+    # The sd of the mean of 2,000 effects with an sd of 1, times all rows, over √32 looks; an sd of 32 is off by 13 %.
+    assert error == pytest.approx(100_000 * 2_000**-0.5 / 32**0.5, rel=4 * 0.13)
+
+
 @pytest.mark.parametrize(("rows", "batch"), [(2_000, None), (2_001, 1_000), (10_000_000, 1_000)])
 def test_steps_of_many_rows_take_a_batch(rows, batch):
     assert default_batch(rows) == batch
@@ -234,6 +253,19 @@ def test_an_elbo_with_noise_is_finished_as_far_as_fresh_draws_confirm(backend, m
     monkeypatch.setattr(finishing, "lbfgs", lambda *_: far)
     kept = zoo.fit("height_bayes", finish=True, **words)
     np.testing.assert_array_equal(kept.state.v, short.state.v)
+
+
+def test_no_larger_batch_is_advised_than_there_are_rows(backend, monkeypatch):
+    """lda's card has 64 documents per step; of 50 they are all."""
+    plans = []
+    monkeypatch.setattr("zoo.svi.learn", lambda program, plan, *rest: plans.append(plan) or stop())
+    with pytest.raises(StopIteration):
+        zoo.fit("lda", data=zoo.model("lda").data()["x"][:50], backend=backend, K=2)
+    assert plans[0].batch_size is None
+
+
+def stop() -> None:
+    raise StopIteration
 
 
 def test_a_fit_says_what_it_consisted_of_when_opened_again(backend, tmp_path):

@@ -30,6 +30,7 @@ from zoo.bounds import AT_ONCE
 from zoo.errors import UserError
 from zoo.estimators import Estimate
 from zoo.gaps import table
+from zoo.gaps.arm import Arm
 from zoo.gaps.arms import arms_of
 from zoo.gaps.best import best_phi, current_phi, has_elbo, shares, starts_of, still_rises
 from zoo.gaps.evidence import Evidence, evidence
@@ -42,47 +43,6 @@ __all__ = ["Arm", "Evidence", "Gaps", "Rows", "gaps"]
 
 ROWS, DRAWS = 200, 5000
 ERRORS = 3.0  # so many Monte Carlo errors a bound may lie on the wrong side by chance: 1.3 times in a thousand
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way of inference on the frozen model.
-
-    Args:
-        local, local_guide: the treatment, and the family of the local latents.
-        refitted: whether it was fitted to the frozen model; else it is the run's own.
-        num_parameters: how many numbers its guide has learnt.
-        own: what q_φ says of each row; None for a guide of points, which has no ELBO, and all below is None then.
-        best: what q* says.
-        difference: L(q*) − L(q_φ) by row, by common random numbers.
-        approximation: log p(x) − L(q*) by row; at least this where log p(x) is a lower bound.
-        active: how many numbers of z have Var_x E_q[z] > 0.01, and how many there are; None for categories.
-        rising: why q_φ or q* has not been learnt to its end; empty if both have.
-        joint: what is to be said of an encoder that was still learning together with its model; its L(q*) − L(q_φ) is
-            the amortization gap of the encoder as it is. Empty if it had arrived.
-    """
-
-    local: str
-    local_guide: str
-    refitted: bool
-    num_parameters: int
-    own: Rows | None
-    best: Rows | None
-    difference: Estimate | None
-    approximation: Estimate | None
-    active: tuple[int, int] | None
-    rising: str = ""
-    joint: str = ""
-
-    @property
-    def amortization(self) -> Estimate | None:
-        """The amortization gap by row: L(q*) − L(q_φ), if both have been learnt to their end."""
-        return None if self.rising else self.difference
-
-    @property
-    def name(self) -> str:
-        """Treatment and family, such as "amortized, mean_field"."""
-        return f"{self.local}, {self.local_guide}" if self.local_guide else self.local
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from guides.families import family, generator
 from guides.local_layout import PHI
 from zoo.backends.state import Values
 from zoo.gaps.measure import draw
-from zoo.rows import LEAST, Settled, balanced, prior_phi, settle
+from zoo.rows import prior_phi
 from zoo.schedule import cosine
+from zoo.settle import LEAST, Settled, balanced, settle
 
 if TYPE_CHECKING:
     from zoo.run import Run
@@ -66,7 +67,7 @@ def is_exact(run: Run) -> bool:
 def best_phi(run: Run, data: Values, starts: Sequence[np.ndarray], seed: int) -> Best:
     """Return the φ of each row that makes its ELBO largest, what rows share being held.
 
-    From every start `zoo.rows.settle` climbs, and each row keeps the best of where these led, by 1,000 draws that are
+    From every start `zoo.settle.settle` climbs, and each row keeps the best of where these led, by 1,000 draws that are
     the same for all. From there the last steps follow, by balanced draws, and are kept where they gain by the 1,000.
 
     Args:

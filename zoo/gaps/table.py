@@ -13,7 +13,8 @@ import numpy as np
 from zoo.estimators import TRUSTED_K_HAT, Estimate
 
 if TYPE_CHECKING:
-    from zoo.gaps import Arm, Gaps
+    from zoo.gaps import Gaps
+    from zoo.gaps.arm import Arm
     from zoo.gaps.evidence import Evidence
     from zoo.gaps.measure import Rows
 

@@ -4,7 +4,7 @@ The table of φ is unconstrained and lies outside SVI's parameters. `zoo.fit` ha
 parameter "local.phi", and a row-wise Adam moves those rows alone (guides/optim). In the libraries' stock `SVI` the
 whole table is that parameter: right, at a cost of all rows a step, and for batches of all rows only.
 
-Once the rest is learnt, `zoo.fit` lets each row's φ climb alone until its ELBO no longer rises (`zoo.rows.settle`),
+Once the rest is learnt, `zoo.fit` lets each row's φ climb alone until its ELBO no longer rises (`zoo.settle`),
 unless it is asked not to finish.
 
 `row_steps` gradient steps are taken on φᵢ at each visit of row i, the last one together with everything else.
