@@ -1,4 +1,4 @@
-"""Whether a fit with defaults arrives: rows drawn from each model at known parameters, fitted, held against the truth.
+"""Whether a fit with defaults arrives: rows drawn from each model at known parameters, fitted, compared with the truth.
 
     python -m benchmarks.defaults [--backend numpyro pyro] [--model gmm lda] [--rows 50 1000 100000] [--quick]
 
@@ -8,12 +8,12 @@ libraries that fit the same model (scikit-learn, hmmlearn, sklearn-crfsuite; `pi
 card's own closed form, all with their defaults but for the number of their passes. No option is given to a fit but what
 the data cannot say, such as K.
 
-What is compared, in nats per row, on the training rows (1,000 of them drawn at random where there are more):
+What is compared, in nats per row, on the training rows (1,000 of them drawn at random if there are more):
 
 - log likelihood: of a model with parameters, at the learnt ones and at the true ones, local latents summed or
   integrated out. The best parameters are above the true ones by about half their number over the rows, so that a fit
   that is below the truth is short for certain.
-- lower bound of it: the same where the integral is not known: importance-weighted, 1,000 draws, by the encoder that
+- lower bound of it: the same if the integral is not known: importance-weighted, 1,000 draws, by the encoder that
   was learnt, and for the truth by one that was learnt while the true parameters were held.
 - ELBO, of a fit from the truth: of a model with priors, the ELBO beside that of a fit that starts at the true latents:
   the evidence is not known, and the prior may pull any fit away from the truth, but not to another mode. The rows'
@@ -21,9 +21,9 @@ What is compared, in nats per row, on the training rows (1,000 of them drawn at 
 - ELBO, its optimum: of a model in which nothing is learnt but the guide, the exact evidence less what the guide's
   family lacks of it at best, in closed form.
 
-Each fit is also held against one of ten times its steps with a finish, in the first backend asked for, at 1,000 rows
+Each fit is also compared with one of ten times its steps with a finish, in the first backend asked for, at 1,000 rows
 or fewer: by the ELBO, or by the likelihood at the parameters where nothing is drawn. The exact evidence stands beside
-the ELBO where it is known.
+the ELBO if it is known.
 
 A fit is short if it is below the truth by more than 0.01 nats per row, or below ten times its steps by more than 0.05,
 and by more than two standard errors of the difference. Cells that were measured stay in the result

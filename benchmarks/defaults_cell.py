@@ -48,7 +48,7 @@ class Told(Model):
     known: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def start(self, data: Data, rng: np.random.Generator) -> dict[str, Start]:
-        """Return the known values where they are given, and the model's own start elsewhere."""
+        """Return the known values if they are given, and the model's own start elsewhere."""
         supports = {s.name: s.support for s in self.card.active_sites(self.options)}
         return {
             name: replace(start, value=_inside(self.known[name], supports[name])) if name in self.known else start
@@ -75,7 +75,7 @@ def cell(
         arm: a backend, or the name of a peer.
         seed: of the data; every fit has its library's default or 0.
         num_steps: of our fit, with a finish; the default's if None.
-        truth: whether to judge against the truth; a run of more steps is held against our own alone.
+        truth: whether to judge against the truth; a run of more steps is compared with our own alone.
 
     Returns:
         A row of the table; None if the peer does not serve the case.
@@ -114,7 +114,7 @@ def took(began: tuple[float, float]) -> dict[str, float]:
 
 
 def sample(data: Data, seed: int) -> Data:
-    """Return all rows, or some drawn at random where they are many."""
+    """Return all rows, or some drawn at random if they are many."""
     count = len(next(iter(data.values())))
     if count <= JUDGED:
         return data
@@ -123,7 +123,7 @@ def sample(data: Data, seed: int) -> Data:
 
 
 def at(case: Case, model: Model, data: Data, values: Values) -> np.ndarray | None:
-    """Return the score of each row at given params and global latents (n,); None where it is not known quickly."""
+    """Return the score of each row at given params and global latents (n,); None if it is not known quickly."""
     if case.score is not None:
         return case.score(model, data, values)
     summed = all(s.discrete for s in model.card.active_sites(model.options) if s.kind == "latent" and s.local)
@@ -187,7 +187,7 @@ def against(here: Any, there: Any, rows: int) -> dict[str, Any]:
 
 
 def bounds(run: Run, rows: int) -> dict[str, Any]:
-    """Return the ELBO by row, and the exact evidence where the model has no parameters and knows it."""
+    """Return the ELBO by row, and the exact evidence if the model has no parameters and knows it."""
     bound = run.elbo(num_draws=_draws(rows))
     found: dict[str, Any] = {}
     if bound is not None:

@@ -25,7 +25,7 @@ the program's docstring says what is compared. "Below 10 × steps" is the ELBO o
 likelihood where nothing is drawn) less that of the fit. Bold is short: more than 0.01 below the truth or more than 0.05
 below ten times the steps, and more than two standard errors, which come from judging 1,000 rows of more and from draws.
 "Predictive short by" compares the rows' predictive density, or of lda a bound at the mean topics, with that at the
-truth; a prior that the truth is not drawn from pulls it down, rightly, where rows are few. Peers are classic libraries
+truth; a prior that the truth is not drawn from pulls it down, rightly, if rows are few. Peers are classic libraries
 on the same rows, at their point estimates, by likelihood or predictive density. Seconds are the processor's, of all
 threads together, for the fit and its compilation; those of the wall's clock, on a machine that may have been busy, are
 in the JSON."""

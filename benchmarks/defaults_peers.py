@@ -104,7 +104,7 @@ def markov(model: Model, data: Data) -> Values:
 
 
 def fields(model: Model, data: Data) -> Values:
-    """Fit a chain of labels by L-BFGS, with the normal prior of ours where it has one."""
+    """Fit a chain of labels by L-BFGS, with our normal prior if the model has one."""
     from sklearn_crfsuite import CRF
 
     from benchmarks.tagging import described
@@ -139,7 +139,7 @@ def fields(model: Model, data: Data) -> Values:
 
 
 def closed(model: Model, data: Data) -> Values | None:
-    """Return the card's own exact fit; None where it knows none for these options."""
+    """Return the card's own exact fit; None if it knows none for these options."""
     found: Values | None = model.exact.fit(data, **model.options)
     return found
 
@@ -163,7 +163,7 @@ def peers(model: Model) -> list[Peer]:
     """Return the peers of a model: libraries that are installed, and the card's own closed form.
 
     Args:
-        model: with its options; those that come from the data are the card's defaults where they are not given.
+        model: with its options; those that come from the data are the card's defaults if not given.
     """
     own = [Peer(CLOSED, "numpy", closed)] if "fit" in model.card.exact else []
     options = {o.name: model.given.get(o.name, o.default) for o in model.card.options}

@@ -1,4 +1,4 @@
-"""Microseconds a step with the libraries' own threads, with one, and with those that the zoo chooses.
+"""Microseconds per step with the libraries' own threads, with one, and with those that the zoo chooses.
 
     python -m benchmarks.threads [--seconds 0.4] [--rounds 3]
 
@@ -26,10 +26,10 @@ import zoo
 from zoo.backends import threads
 from zoo.schedule import epochs
 
-# From so many numbers a step on a backend has the threads that there are.
+# From so many numbers per step on a backend has the threads that there are.
 ARMS = {"own": -1.0, "one": math.inf, "chosen": float(threads.MANY)}
 
-# Model, options, rows, columns, rows a step (None: all).
+# Model, options, rows, columns, rows per step (None: all).
 CASES: list[tuple[str, dict[str, Any], int, int, int | None]] = [
     ("gmm", {"K": 2}, 1_000, 2, None),
     ("gmm", {"K": 2}, 10_000, 2, None),
@@ -60,7 +60,7 @@ def rows(columns: int, count: int) -> np.ndarray:
 
 
 def measure(backend: str, case: tuple, name: str, seconds: float, rounds: int) -> list[dict[str, Any]]:
-    """Return microseconds a step of an arm, for each number of busy loops."""
+    """Return microseconds per step of an arm, for each number of busy loops."""
     threads.MANY = ARMS[name]  # type: ignore[assignment]
     model, options, count, columns, batch = case
     run = zoo.fit(model, data=rows(columns, count), backend=backend, restarts=1, num_steps=1, **options)
@@ -96,7 +96,7 @@ def elsewhere(backend: str, name: str, asked: argparse.Namespace) -> list[dict[s
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, print a line a case, write the result."""
+    """Measure, print a line for each case, write the result."""
     from benchmarks.results import write
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)

@@ -81,7 +81,7 @@ def gained(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
     """Return by how much the ELBO rose, and the standard error, from log weights of draws by the same noise.
 
     Args:
-        before, after: log p(x, z) − log q(z), one a draw (S,), in nats.
+        before, after: log p(x, z) − log q(z), one for each draw (S,), in nats.
 
     Returns:
         Nats and their error. −inf where `after` has a weight that is not finite, so that the start is kept; else inf

@@ -82,7 +82,7 @@ def diagnose(run: Run, num_replicates: int = NUM_REPLICATES) -> Diagnosis:
 
 
 def learning_verdict(run: Run) -> str:
-    """Say whether learning has arrived, and how far the exact optimum is, where the model knows it."""
+    """Say whether learning has arrived, and how far the exact optimum is, if the model knows it."""
     if run.status == "complete":
         return "fitted by an earlier version, which did not look whether it had arrived"
     words = run.status if run.status == CONVERGED else f"{run.status}: not to be trusted"

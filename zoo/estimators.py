@@ -28,7 +28,7 @@ _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # log weights come from runs i
 
 
 def rounded(value: float, error: float) -> str:
-    """Write a number to the digits that its standard error leaves, where it has one.
+    """Write a number to the digits that its standard error leaves, if it has one.
 
     >>> rounded(13.071331, 0.0021), rounded(13.071331, 0.0)
     ('13.0713 ± 0.0021', '13.0713')

@@ -71,7 +71,7 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
 def curvatures(objective: Objective, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the Hessian's |eigenvalues| at v (size,), `FLATTEST` at least, and its eigenvectors as columns.
 
-    The Hessian is that of central differences of the gradient; where they are not finite it counts as the identity.
+    The Hessian is that of central differences of the gradient; if they are not finite it counts as the identity.
     """
     columns = []
     for i in range(v.size):

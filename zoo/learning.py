@@ -37,7 +37,7 @@ from zoo.verdict import ERRORS, TOLERANCE, fixed_verdict, judged, level, verdict
 
 HALVINGS = 20  # of a rate that is too large: a millionth of it is left
 EXPLORED = 60  # iterations of L-BFGS from each start
-TRIED = 400  # steps of SVI from each start, where L-BFGS cannot climb
+TRIED = 400  # steps of SVI from each start, if L-BFGS cannot climb
 ATTEMPTS, SLOWER = 3, 0.3  # rates at which to leave a good start, each so much smaller than the one before
 ROW_RATE = 0.05  # of the rows' own φ, whatever the rate of what they share
 

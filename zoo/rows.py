@@ -35,7 +35,7 @@ def prior_phi(run: Fitted, count: int) -> np.ndarray:
 
 
 def some_rows(run: Fitted, index: np.ndarray) -> Data:
-    """Return some of the training rows; their φ is the run's own, where it has numbers for each row."""
+    """Return some of the training rows; their φ is the run's own, if it has numbers for each row."""
     data = {name: x[index] for name, x in run.data.items()}
     if run.program.guide.table is not None:
         run.fitted[_key(data)] = (data, run.params[PHI][index])

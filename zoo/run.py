@@ -116,7 +116,7 @@ class Run(Fitted):
         """Return how the rows that were held out fare beside those that were learnt from.
 
         Args:
-            seed: of the choice of rows, where there are more than 1,000 of a kind, and of `log_likelihood`'s draws.
+            seed: of the choice of rows, if there are more than 1,000 of a kind, and of `log_likelihood`'s draws.
 
         Raises:
             UserError: no rows were held out, or `log_likelihood` knows no density.

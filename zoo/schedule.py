@@ -9,7 +9,7 @@ from guides.families import generator
 CHUNK = 200  # steps between two looks at the losses
 AUTO = "auto"  # the number of steps that is found while learning
 
-# Up to so many rows a step takes all of them; of more it takes a batch, whose cost does not grow with the data.
+# Up to so many rows per step takes all of them; of more it takes a batch, whose cost does not grow with the data.
 ALL_ROWS, BATCH = 2_000, 1_000
 
 
@@ -54,7 +54,7 @@ def default_batch(rows: int) -> int | None:
 
 
 def subsample(rows: int, seed: int) -> np.ndarray | None:
-    """Return the rows by which starts are compared: None for all of them, where they are few."""
+    """Return the rows by which starts are compared: None for all of them, if they are few."""
     if rows <= ALL_ROWS:
         return None
     return np.sort(generator(seed, "subsample").choice(rows, ALL_ROWS, replace=False)).astype(np.int32)

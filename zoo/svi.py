@@ -66,7 +66,7 @@ def svi(run: Run, watch: Watch) -> None:
 
 
 def _poorer(run: Run, watch: Watch) -> Run | None:
-    """Fit the poorer family that the guide's contains, where it contains one."""
+    """Fit the poorer family that the guide's family contains, if it contains one."""
     below = poorer(run.guide, run.request.guide_options)
     if below is None:
         return None

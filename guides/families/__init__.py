@@ -37,7 +37,7 @@ class Family:
         point: whether learning climbs to a point, which only exists where the joint density is bounded.
         contains: a poorer family, of which it has every member; learning may start from that one's end.
         raised: (parameters of a member of that family, rng, **options) -> those of its own parameters that are other
-            than at `initial`, at which it is that member; rows in front where they have rows in front.
+            than at `initial`, at which it is that member; rows in front if they have rows in front.
         rate: learning rate from there on, as a share of the poorer family's: less if noise moves many parameters.
     """
 

@@ -1,4 +1,4 @@
-"""How many threads the libraries under a backend take: one, where more would wait for each other longer than they work.
+"""How many threads the libraries under a backend take: one if more would wait for each other longer than they work.
 
 OpenBLAS and OpenMP deal a call out to every core and spin until each part is done. On idle cores that costs little; as
 soon as another program has one of them, each call waits for the scheduler, ten times as long as it works or a hundred.
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-# From so many numbers a step on (cells of its rows, by combinations of discrete latents, by draws) torch's threads
+# From so many numbers per step on (cells of its rows, by combinations of discrete latents, by draws) torch's threads
 # were faster on two idle cores, by 1.1 to 1.6 times; at 40,000 and below they were not (benchmarks.threads).
 MANY = 100_000
 

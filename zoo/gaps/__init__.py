@@ -6,8 +6,9 @@ With L(q) = E_q[log p(x, z) − log q(z)] of one row,
                     = (log p(x) − L(q*)) + (L(q*) − L(q_φ)),
 
 q* being the best member of the guide's family for that row. While q or q* still rises, L(q*) − L(q_φ) is no
-amortization gap: it is `difference`, and `rising` says why. Every number is a row's, in nats, with the Monte Carlo
-standard error of its own draws; a mean over rows is one over these rows, and its error says nothing of other rows.
+amortization gap: it is `difference`, and `rising` says why. Every number is that of a row, in nats, with the Monte
+Carlo standard error of its own draws; a mean over rows is one over these rows, and its error says nothing of other
+rows.
 
 References:
     1. Cremer, Li, Duvenaud 2018, Inference suboptimality in variational autoencoders.

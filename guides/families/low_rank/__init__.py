@@ -16,7 +16,7 @@ from guides.errors import GuideError
 from guides.families import Family
 from guides.sites import TracedSite, learnt
 
-SHARE = 1e-3  # of the variance that starts in `cov_factor`, where the family starts from independent normals
+SHARE = 1e-3  # of the variance that starts in `cov_factor`, if the family starts from independent normals
 
 
 def _rank(size: int, rank: int | None) -> int:

@@ -18,9 +18,9 @@ encoder and codes learn is the option `gradient`, in neither case the slope of t
                         gives a code as any parameter
 
 Both terms are in nats beside log p, which is no mean of squares: the literature's weights are of another unit. On rows
-drawn from a model of 4 codes and 3 positions straight-through ended 1.1 to 1.7 nats a row below the truth at any rate,
-commitment or move that was tried; the same decoder learnt with its codes summed out did not, so that it was the codes'
-choice that was stuck.
+drawn from a model of 4 codes and 3 positions straight-through ended 1.1 to 1.7 nats per row below the truth at any
+rate, commitment or move that was tried; the same decoder learnt with its codes summed out did not, so that it was the
+codes' choice that was stuck.
 
 With moves="ema" each code is the running mean of its vectors instead, of weight 1 − `decay` a step: k-means online, by
 a rule after each step and not by a gradient.

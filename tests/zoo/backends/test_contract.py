@@ -22,7 +22,9 @@ def test_a_program_answers_what_learning_asks(name: str, words: dict[str, Any], 
 
 
 def test_what_lacks_an_answer_is_no_program() -> None:
-    answers = dict.fromkeys(["dtype", "guide", "learn", "objective", "point", "fit_rows", "evaluate", "noise_shape"])
+    answers = dict.fromkeys(
+        ["dtype", "guide", "learn", "objective", "point", "fit_rows", "evaluate", "noise_shape"], len
+    )
     assert isinstance(SimpleNamespace(**answers), Program)
     del answers["point"]
     assert not isinstance(SimpleNamespace(**answers), Program)

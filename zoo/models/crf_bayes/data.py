@@ -7,6 +7,7 @@ import numpy as np
 from zoo.models.crf import exact
 from zoo.models.crf.data import features
 from zoo.models.crf.data import load as load_strings
+from zoo.models.units import Units
 
 __all__ = ["load", "simulate", "truth"]
 
@@ -60,17 +61,6 @@ def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1
     return {"x": x, "y": exact.draw(x, values, rng).astype(float)}
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x: another one, since all weights have one prior; x stays.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
-    return options, np.zeros_like(shift), np.ones_like(scale)
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x: another one, since all weights have one prior; x stays."""
+    return Units(options, np.zeros_like(shift), np.ones_like(scale))

@@ -6,6 +6,7 @@ import numpy as np
 
 from zoo.datasets import read
 from zoo.errors import unknown
+from zoo.models.units import Units
 
 NAMES = ("old_faithful",)
 
@@ -69,17 +70,6 @@ def simulate(seed: int, size: int, *, K: int = 2, D: int = 2, floor: float = 1e-
     return {"x": x}
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x: the floor is one for all columns, and so is their scale.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
-    return options | {"floor": options["floor"] * float(scale[0]) ** 2}, shift, np.full_like(scale, scale[0])
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x: the floor is one for all columns, and so is their scale."""
+    return Units(options | {"floor": options["floor"] * float(scale[0]) ** 2}, shift, np.full_like(scale, scale[0]))

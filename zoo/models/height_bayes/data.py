@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from zoo.models.height.data import load as load_heights
+from zoo.models.units import Units
 
 __all__ = ["load", "simulate", "truth"]
 
@@ -82,20 +83,9 @@ def simulate(
     return {"x": rng.normal(true["loc"], sd, size)}
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x: all its numbers with a unit follow.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x: all its numbers with a unit follow."""
     factor = float(scale[0])
     moved = {name: options[name] and options[name] * factor for name in ("known_sd", "s0")}
     moved |= {"m0": float(shift[0]) + options["m0"] * factor, "b0": options["b0"] * factor**2}
-    return options | moved, shift, scale
+    return Units(options | moved, shift, scale)

@@ -6,6 +6,7 @@ import numpy as np
 
 from zoo.datasets import read
 from zoo.errors import unknown
+from zoo.models.units import Units
 
 NAMES = ("dyestuff",)
 NOMINAL = 1500.0  # grams; taken off, so that a prior around 0 is sensible
@@ -66,18 +67,7 @@ def simulate(
     return {"x": rng.normal(theta + z, sigma)}
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x; its prior is around 0 in any unit.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x; its prior is around 0 in any unit."""
     moved = {name: options[name] * float(scale[0]) for name in ("prior_sd", "tau", "sigma")}
-    return options | moved, np.zeros_like(shift), scale
+    return Units(options | moved, np.zeros_like(shift), scale)

@@ -7,6 +7,7 @@ import numpy as np
 from zoo.datasets import read
 from zoo.errors import unknown
 from zoo.models.hmm.exact import Options
+from zoo.models.units import Units
 
 NAMES = ("earthquakes", "old_faithful", "old_faithful_long", "simulated")
 LONG = 3.0  # minutes from which an eruption is called long
@@ -92,17 +93,6 @@ def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     return {"x": np.where(np.arange(o.T)[:, None] < length[:, None, None], x, np.nan)}
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x: those of Gaussians; the floor is one for all columns.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
-    return options | {"floor": options["floor"] * float(scale[0])}, shift, np.full_like(scale, scale[0])
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x: those of Gaussians; the floor is one for all columns."""
+    return Units(options | {"floor": options["floor"] * float(scale[0])}, shift, np.full_like(scale, scale[0]))

@@ -36,7 +36,7 @@ def truth(
         K, V, alpha, estimate: the model's options; the others play no part.
 
     Returns:
-        "topics" (K, V), and "concentration" (), alpha, where it is learnt.
+        "topics" (K, V), and "concentration" (), alpha, if it is learnt.
     """
     learnt = {"concentration": np.asarray(alpha)} if estimate == "alpha" else {}
     return {**learnt, "topics": true_topics(K, V)}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import unknown
+from zoo.models.units import Units
 
 NAMES = ("iris",)
 SPECIES = ("setosa", "versicolor", "virginica")
@@ -94,17 +95,6 @@ def _check(name: str) -> None:
         raise unknown("data set", name, NAMES, "model 'ppca'")
 
 
-def in_other_units(
-    options: dict[str, Any], shift: np.ndarray, scale: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-    """Return what the model is in other units of x: the noise is one for all columns, and so is their scale.
-
-    Args:
-        options: the model's.
-        shift: added to each column (D,), after
-        scale: each column is multiplied by it (D,).
-
-    Returns:
-        The options in the new units, and the shift and the scale that the model takes.
-    """
-    return options, shift, np.full_like(scale, scale[0])
+def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+    """Return what the model is in other units of x: the noise is one for all columns, and so is their scale."""
+    return Units(options, shift, np.full_like(scale, scale[0]))
