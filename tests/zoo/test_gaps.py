@@ -305,7 +305,12 @@ def test_what_still_rises_has_no_amortization_gap(tmp_path: Path) -> None:
     known = json.loads(json.dumps(found.as_dict(), allow_nan=False))["arms"][0]
     assert known["by_row"]["amortization_gap"] is None
     assert known["rising"] == free.rising
-    assert gap_bars(found) is not None
+    figure = gap_bars(found)
+    assert figure is not None
+    # Two arms: their approximation gaps, the amortization gap of the one that arrived, and the other's open bar.
+    widths = [bar.get_width() for bar in figure.axes[0].patches]
+    assert np.isfinite(widths).sum() == 4
+    assert widths[-1] == pytest.approx(free.difference.value.mean())
 
 
 @pytest.mark.needs("numpyro")

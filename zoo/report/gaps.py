@@ -26,7 +26,7 @@ LEAST, MOST = -0.5, 1.5  # of k̂ in the histogram; what lies beyond is counted 
 def gap_bars(found: Gaps) -> Figure | None:
     """Draw each arm's approximation gap, and its amortization gap at the end of it; lines are ± 2 errors.
 
-    An arm that still rises has no amortization gap, and its name says so.
+    An arm that still rises has no amortization gap: its L(q*) − L(q) is drawn open, and its name says so.
 
     Returns:
         The figure, or None where no arm has a gap.
@@ -39,10 +39,15 @@ def gap_bars(found: Gaps) -> Figure | None:
     figure, axes = style.panel(height=1.35 + 0.4 * len(names))
     left = np.zeros(len(names))
     for shift, (word, label, colour, hatch) in zip((-0.14, 0.14), PARTS, strict=True):
-        value = np.array([row[word] or 0.0 for _, row in pairs])
+        value = np.array([np.nan if row[word] is None else row[word] for _, row in pairs])
         error = np.array([row.get(f"{word}_error") or 0.0 for _, row in pairs])
         axes.barh(range(len(names)), value, left=left, height=0.62, color=colour, hatch=hatch,
                   edgecolor=style.PAPER, linewidth=0.6, label=label)  # fmt: skip
+        open_ = [(i, row["difference"]) for i, (_, row) in enumerate(pairs) if row[word] is None]
+        if open_:
+            places, lengths = zip(*open_, strict=True)
+            axes.barh(places, lengths, left=left[list(places)], height=0.62, color="none", edgecolor=colour,
+                      linestyle="--", linewidth=1.2, label="L(q*) − L(q), still rises")  # fmt: skip
         left = left + value
         axes.errorbar(left, np.arange(len(names)) + shift, xerr=2 * error, fmt="none", ecolor=style.INK,
                       elinewidth=1.2, capsize=2.5)  # fmt: skip
