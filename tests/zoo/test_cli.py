@@ -127,6 +127,7 @@ def test_fit_says_what_it_found_and_where_it_put_it(backend: str) -> None:
     text = good(*args)
     assert "ELBO" in text
     assert "evidence" in text
+    assert "status     not converged: 20 steps are too few to tell" in text
     assert text.rstrip().endswith("runs/height_bayes-001")
     assert good(*args, "--seed", "1").rstrip().endswith("runs/height_bayes-002")
     found = zoo.load_run(Path("runs/height_bayes-001"))

@@ -187,6 +187,12 @@ def grid_row(guide: str, backend: str) -> dict[str, Any]:
     return row(0, guide=guide, local="marginal", backend=backend) | numbers
 
 
+def test_a_fit_that_has_not_converged_is_named_below_the_table():
+    status = "not converged: the last 10 steps still raised the ELBO by 2 nats per row"
+    arrived = grid_row("flow", "pyro") | {"status": "converged"}
+    assert over_seeds([arrived, {**arrived, "seed": 1, "status": status}])["notes"] == [f"seed 1 {status}"]
+
+
 @pytest.mark.parametrize("width", [80, 100, None])
 def test_the_table_fits_and_says_what_gave_way(width):
     rows = [grid_row(guide, backend) for guide in ("flow", "mean_field") for backend in ("pyro", "numpyro")]
