@@ -105,7 +105,6 @@ def test_a_closed_form_is_at_the_top(case: Case) -> None:
     ],
 )
 def test_a_peer_is_read_as_it_means_it(package: str, case: Case) -> None:
-    pytest.importorskip(package)
     peer = next(p for p in peers(case.fitted()) if p.package == package)
     found = cell(case, 200, peer.name, 1)
     assert found is not None

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import zoo
-from zoo import rows
+from zoo import rows, settle
 from zoo.bounds import evaluate
 from zoo.errors import UserError
 
@@ -100,7 +100,7 @@ def lost(run, phi):
 
 def test_rows_settle_at_their_best_in_blocks_of_one_length(free, monkeypatch):
     """22 rows in 3 blocks of 8: all arrive at the closed form, which the last rounds leave by less than 0.01 nats."""
-    monkeypatch.setattr(rows, "BLOCK", 10)
+    monkeypatch.setattr(settle, "BLOCK", 10)
     lengths = set()
     climb = free.program.fit_rows
 
@@ -109,7 +109,7 @@ def test_rows_settle_at_their_best_in_blocks_of_one_length(free, monkeypatch):
         return climb(params, data, phi, *rest)
 
     monkeypatch.setattr(free.program, "fit_rows", watched)
-    found = rows.settle(free.program, free.params, free.data, rows.prior_phi(free, 22))
+    found = settle.settle(free.program, free.params, free.data, rows.prior_phi(free, 22))
     assert found.arrived
     assert not found.rising.any()
     assert lengths == {8}
@@ -118,9 +118,9 @@ def test_rows_settle_at_their_best_in_blocks_of_one_length(free, monkeypatch):
 
 
 def test_a_row_that_no_longer_gains_is_left_out_of_later_rounds(free, monkeypatch):
-    start = rows.settle(free.program, free.params, free.data, rows.prior_phi(free, 22)).phi
+    start = settle.settle(free.program, free.params, free.data, rows.prior_phi(free, 22)).phi
     start[3] = 0.0
-    monkeypatch.setattr(rows, "BLOCK", 8)
+    monkeypatch.setattr(settle, "BLOCK", 8)
     calls = []
     climb = free.program.fit_rows
 
@@ -129,17 +129,17 @@ def test_a_row_that_no_longer_gains_is_left_out_of_later_rounds(free, monkeypatc
         return climb(params, data, phi, rates, *rest)
 
     monkeypatch.setattr(free.program, "fit_rows", watched)
-    found = rows.settle(free.program, free.params, free.data, start, seed=5)
+    found = settle.settle(free.program, free.params, free.data, start, seed=5)
     assert found.arrived
     # Three blocks, and then one for the row that was moved away.
-    assert 4 <= calls.count(rows.FIRST[1]) < 6
+    assert 4 <= calls.count(settle.FIRST[1]) < 6
     assert lost(free, found.phi).mean() < 0.01
 
 
 def test_rows_that_are_cut_off_say_how_many_still_rise_and_by_how_much(free, monkeypatch):
-    monkeypatch.setattr(rows, "MOST_ROUNDS", 1)
-    monkeypatch.setattr(rows, "FIRST", (0.01, 2, 0.1))
-    found = rows.settle(free.program, free.params, free.data, rows.prior_phi(free, 22))
+    monkeypatch.setattr(settle, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(settle, "FIRST", (0.01, 2, 0.1))
+    found = settle.settle(free.program, free.params, free.data, rows.prior_phi(free, 22))
     assert not found.arrived
     assert found.rising.sum() > 10
     assert str(found).startswith(f"φ of {found.rising.sum()} of 22 rows still rise, by ")
