@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Told = Callable[[float], None]  # the loss after an iteration
 
 MOST = 300  # numbers whose whole curvature is looked at, by two gradients each
 STEP = 1e-2  # of the central differences of gradients; a unit is a typical move of a parameter
@@ -41,7 +42,14 @@ class Finish:
     left: float
 
 
-def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: float, dtype: str = "float64") -> Finish:
+def finish(
+    objective: Objective,
+    rough: Objective,
+    v: np.ndarray,
+    tolerance: float,
+    dtype: str = "float64",
+    told: Told = lambda _: None,
+) -> Finish:
     """Minimise a loss without noise.
 
     Args:
@@ -50,10 +58,11 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
         v: where to start.
         tolerance: nats; less than this is not worth a step.
         dtype: precision of the objective, "float32" or "float64".
+        told: called after each iteration.
     """
     best, losses = np.asarray(v, dtype=np.float64), [np.zeros(0)]
     if best.size > MOST:
-        found = lbfgs(objective, best, np.inf, tolerance)
+        found = lbfgs(objective, best, np.inf, tolerance, told=told)
         return Finish(found.v, found.losses, found.left)
     left = np.inf
     for _ in range(MOST_ROUNDS):
@@ -62,7 +71,7 @@ def finish(objective: Objective, rough: Objective, v: np.ndarray, tolerance: flo
         left = 0.5 * float(np.sum((axes.T @ objective(best)[1]) ** 2 / curvature))
         if not left > tolerance:
             break
-        found = lbfgs(_within(objective, best, back), np.zeros(best.size), left, tolerance)
+        found = lbfgs(_within(objective, best, back), np.zeros(best.size), left, tolerance, told=told)
         best = best + back @ found.v
         losses.append(found.losses)
     return Finish(best, np.concatenate(losses), left)
@@ -86,7 +95,14 @@ def curvatures(objective: Objective, v: np.ndarray) -> tuple[np.ndarray, np.ndar
     return np.maximum(np.abs(values), FLATTEST), np.asarray(vectors)
 
 
-def lbfgs(objective: Objective, v: np.ndarray, left: float, tolerance: float, steps: int = MOST_STEPS) -> Finish:
+def lbfgs(
+    objective: Objective,
+    v: np.ndarray,
+    left: float,
+    tolerance: float,
+    steps: int = MOST_STEPS,
+    told: Told = lambda _: None,
+) -> Finish:
     """Minimise a loss by L-BFGS, and keep the best point that was seen.
 
     Args:
@@ -95,6 +111,7 @@ def lbfgs(objective: Objective, v: np.ndarray, left: float, tolerance: float, st
         left: about what is to be gained at v, nats.
         tolerance: nats.
         steps: most iterations.
+        told: called after each iteration.
     """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
@@ -114,6 +131,7 @@ def lbfgs(objective: Objective, v: np.ndarray, left: float, tolerance: float, st
 
     def note(at: np.ndarray) -> None:
         losses.append(seen[0][0] if seen else np.nan)
+        told(losses[-1])
 
     options = {
         "maxiter": steps,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import numpy as np
 
 from zoo.backends.contract import Program
-from zoo.finish import Objective, finish, lbfgs
+from zoo.finish import Objective, Told, finish, lbfgs
 from zoo.learnt import CONVERGED, Learnt, Phase, Plan, Progressed, Watch
 from zoo.schedule import subsample
 from zoo.verdict import ERRORS, TOLERANCE, fresh_seed, judged
@@ -48,18 +49,21 @@ def finished(
     """Finish an ELBO without noise on all rows, from the highest of where SVI ended and of the other places."""
     exact = partial(whole, objective, plan.rows)
     places = [learnt.state.v, *others]
-    start = places[least([exact(v)[0] for v in places])]
+    values = [exact(v)[0] for v in places]
+    first = least(values)
+    start = places[first]
     rough = on_rows(objective, subsample(plan.rows, plan.seed))
-    found = finish(exact, rough, start, 0.1 * FINE * plan.rows, dtype)
+    found = finish(exact, rough, start, 0.1 * FINE * plan.rows, dtype, _telling(watch, learnt))
     each, loss = found.left / plan.rows, exact(found.v)[0]
     there = found.left <= FINE * plan.rows + ROUNDING[dtype] * abs(loss)
     status = CONVERGED if there else f"not converged: about {each:.2g} nats per row are still to be gained"
-    losses = np.append(learnt.losses, found.losses)
-    if len(found.losses):
-        watch(Progressed("finish", len(losses), len(losses), -float(found.losses[-1]), 0.0, 0.0))
-    ended = Phase("finish", len(found.losses), f"about {each:.1g} nats per row left")
+    # A climb from a start that ended above SVI is the finish's first point: the curve ends where the run does.
+    taken = np.append([values[first]] if first else [], found.losses)
+    ended = Phase("finish", len(taken), f"about {each:.1g} nats per row left")
     state = replace(learnt.state, v=found.v)
-    return replace(learnt, state=state, losses=losses, phases=(*learnt.phases, ended), status=status)
+    return replace(
+        learnt, state=state, losses=np.append(learnt.losses, taken), phases=(*learnt.phases, ended), status=status
+    )
 
 
 def finished_at_draws(program: Program, plan: Plan, learnt: Learnt, watch: Watch) -> Learnt:
@@ -70,12 +74,13 @@ def finished_at_draws(program: Program, plan: Plan, learnt: Learnt, watch: Watch
     """
     best, tolerance = learnt.state.v, TOLERANCE * plan.rows
     losses, status, total = [np.zeros(0)], learnt.status, 0.0
+    told = _telling(watch, learnt)
     for attempt in range(1 + MOST_FINISHES):
         held = partial(_at_draws, program, plan, range(HELD * attempt, HELD * (attempt + 1)))
         if attempt:
-            found = finish(held, held, best, FINE * plan.rows, program.dtype)
+            found = finish(held, held, best, FINE * plan.rows, program.dtype, told)
         else:
-            found = lbfgs(held, best, np.inf, FINE * plan.rows, QUICK)
+            found = lbfgs(held, best, np.inf, FINE * plan.rows, QUICK, told)
         gain, error = judged(program, plan, best, found.v)
         if gain > ERRORS * error:
             best, total = found.v, total + gain
@@ -91,8 +96,6 @@ def finished_at_draws(program: Program, plan: Plan, learnt: Learnt, watch: Watch
     finished_losses = np.concatenate(losses)
     if not len(finished_losses):
         return replace(learnt, status=status)
-    taken = len(learnt.losses) + len(finished_losses)
-    watch(Progressed("finish", taken, taken, -float(finished_losses[-1]), 0.0, 0.0))
     ended = Phase("finish", len(finished_losses), f"gained {total / plan.rows:.1g} nats per row at fresh draws")
     return replace(
         learnt,
@@ -101,6 +104,12 @@ def finished_at_draws(program: Program, plan: Plan, learnt: Learnt, watch: Watch
         phases=(*learnt.phases, ended),
         status=status,
     )
+
+
+def _telling(watch: Watch, learnt: Learnt) -> Told:
+    """Return what is told of each iteration of a finish that follows the steps so far."""
+    taken = count(len(learnt.losses) + 1)
+    return lambda loss: watch(Progressed("finish", next(taken), 0, -loss, 0.0, 0.0))
 
 
 def _at_draws(program: Program, plan: Plan, seeds: range, v: np.ndarray) -> tuple[float, np.ndarray]:

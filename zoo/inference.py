@@ -153,7 +153,7 @@ def run_request(
     run.seconds["build"] = time.perf_counter() - began
     try:
         with Progress(f"{model.name} {asked.backend}", shown=progress) as bar:
-            _nuts(run) if asked.method == "nuts" else svi(run, bar.update)
+            _nuts(run, bar) if asked.method == "nuts" else svi(run, bar.update)
     except FitError as error:
         if out is None or run.state is None:
             raise
@@ -164,7 +164,7 @@ def run_request(
     return run
 
 
-def _nuts(run: Run) -> None:
+def _nuts(run: Run, bar: Progress) -> None:
     asked = run.request
     rng = generator(asked.seed, "chains")
     places = (run.model.start(run.data, generator(asked.seed, f"start {i}")) for i in range(asked.num_chains or 0))
@@ -173,7 +173,8 @@ def _nuts(run: Run) -> None:
     run.params = run.program.values(State.at(starting_point(run, run.starts)))
     run.params = {name: v for name, v in run.params.items() if not name.startswith(GUIDE_PARAMS)}
     began = time.perf_counter()
-    chains = run.program.nuts(run.params, starts, asked.num_warmup, asked.num_draws, asked.seed)
+    watch = bar.update_chains if bar.visible else None
+    chains = run.program.nuts(run.params, starts, asked.num_warmup, asked.num_draws, asked.seed, watch)
     run.seconds |= {"draw": time.perf_counter() - began}
     bad = next((name for name, values in chains.draws.items() if not np.isfinite(values).all()), None)
     if bad:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-from zoo.learnt import Progressed
+import numpy as np
+
+from zoo.learnt import Drawn, Progressed
 
 
 class Progress:
@@ -31,7 +33,7 @@ class Progress:
             if console.is_terminal:
                 columns = (
                     TextColumn("{task.description}"),
-                    BarColumn(),
+                    BarColumn(bar_width=20),
                     MofNCompleteColumn(),
                     TextColumn("{task.fields[said]}"),
                     TimeRemainingColumn(),
@@ -41,13 +43,30 @@ class Progress:
                 self._task = self._bar.add_task(self.label, total=None, said="starting …")
         return self
 
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees it."""
+        return self._bar is not None
+
     def update(self, progressed: Progressed) -> None:
-        """Say how many steps are done of those planned, the ELBO with its error, and the rate."""
+        """Say how many steps are done of those planned so far, the ELBO with its error, and the rate."""
+        p = progressed
+        error = f" ± {p.error:.2g}" if p.error else ""
+        rate = f"rate {p.rate:.1e}" if p.rate else p.phase
+        self._say(p.step, p.steps, f"ELBO {p.elbo:,.2f}{error} nats, {rate}")
+
+    def update_chains(self, drawn: Drawn) -> None:
+        """Say how many draws the chains have of those planned, each one's step size and its divergences."""
+        d = drawn
+        began = ~np.isnan(d.step_sizes)
+        stage = "warm-up" if d.draws[began][-1] <= d.warmup else "drawing"
+        sizes = " ".join(f"{size:.2g}" if known else "–" for size, known in zip(d.step_sizes, began, strict=True))
+        words = f"{stage}, step sizes {sizes}, divergences {' '.join(map(str, d.divergences))}"
+        self._say(int(d.draws.sum()), d.planned * len(d.draws), words)
+
+    def _say(self, done: int, planned: int, words: str) -> None:
         if self._bar is not None:
-            p = progressed
-            error = f" ± {p.error:.2g}" if p.error else ""
-            words = f"ELBO {p.elbo:,.2f}{error} nats, " + (f"rate {p.rate:.1e}" if p.rate else p.phase)
-            self._bar.update(self._task, completed=p.step, total=p.steps or None, said=words)
+            self._bar.update(self._task, completed=done, total=planned or None, said=words)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

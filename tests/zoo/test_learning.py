@@ -220,6 +220,13 @@ def test_the_finish_can_be_switched_off_and_on(backend):
     assert -on.losses[-1] == pytest.approx(14.989761, abs=1e-5)
 
 
+def test_the_curve_ends_where_the_run_does(backend):
+    """Three components of Old Faithful: a climb from another start ends above the one that SVI went on from."""
+    run = zoo.fit("gmm", K=3, backend=backend)
+    assert run.phases[-1].steps > 0
+    assert -run.losses[-1] == pytest.approx(run.log_likelihood().value.sum(), rel=1e-6)
+
+
 OUTLIERS = {
     "172 for 1.72": np.r_[np.linspace(1.6, 1.8, 9), 172.0],
     "-999 for missing": np.r_[np.linspace(1.6, 1.8, 20), -999.0],

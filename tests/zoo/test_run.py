@@ -241,6 +241,20 @@ def test_every_chain_and_every_seed_has_noise_of_its_own(fit, backend):
         assert (one != other).any()
 
 
+def test_chains_tell_how_far_they_have_come_and_draw_the_same(fit, backend):
+    """Two draws of warm-up leave step sizes that are too long, so that there are divergences to count."""
+    program = fit("height_bayes", backend, method="nuts", num_chains=2, num_warmup=20, num_draws=20).program
+    told = []
+    alone, watched = (program.nuts({}, np.zeros((2, 2)), 2, 20, 0, watch) for watch in (None, told.append))
+    assert (watched.draws["loc"] == alone.draws["loc"]).all()
+    assert told[-1].draws.tolist() == [22, 22]
+    assert told[-1].divergences.tolist() == watched.stats["diverging"].sum(1).tolist() != [0, 0]
+    assert (told[-1].step_sizes > 0).all()
+    sums = [told_of.draws.sum() for told_of in told]
+    assert sums == sorted(sums)
+    assert len(told) in {22, 44}  # all chains at once, or one after the other
+
+
 @pytest.mark.parametrize("guide", ["laplace", "flow"])
 @pytest.mark.long
 @pytest.mark.needs("pyro", "numpyro")

@@ -16,6 +16,7 @@ from guides.chain_numpyro import Chain, log_partition, log_score, marginals, sam
 from zoo.backends.numpyro_bound import Arrays, numpy, scoped
 from zoo.backends.numpyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
+from zoo.learnt import Drawn, WatchChains
 
 # What can be asked of a chain of states given the data, and of numbers that go with the question.
 QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {
@@ -189,28 +190,55 @@ class Program(Learning):
         num_warmup: int,
         num_draws: int,
         seed: int,
+        watch: WatchChains | None = None,
     ) -> Chains:
         """Run NUTS over the continuous latents, discrete local ones summed out, params held.
 
         Args:
             starts: each chain's start in the guide's coordinates (chains, d).
+            watch: told after each draw, all chains at once.
         """
         held = self.arrays(values)
+        divergences = np.zeros(len(starts), int)
+
+        def tell(draws: np.ndarray, sizes: np.ndarray, diverging: np.ndarray) -> None:
+            if watch is not None:
+                done = np.atleast_1d(draws)
+                divergences[:] += np.atleast_1d(diverging) & (done > num_warmup)
+                watch(Drawn(num_warmup, num_warmup + num_draws, done, np.atleast_1d(sizes), divergences.copy()))
+
         how = {"num_warmup": num_warmup, "num_samples": num_draws, "num_chains": len(starts), "progress_bar": False}
 
         # All in one: the chains' first state would otherwise be made operation by operation, each compiled by itself.
         @jax.jit
         def run(key: jax.Array, points: jax.Array) -> Any:
-            sampler = MCMC(NUTS(potential_fn=partial(self.potential, held)), chain_method="vectorized", **how)
+            potential = partial(self.potential, held)
+            kernel = NUTS(potential_fn=potential) if watch is None else WatchedNUTS(tell, potential)
+            sampler = MCMC(kernel, chain_method="vectorized", **how)
             fields = ("potential_energy", "diverging", "num_steps", "accept_prob")
             sampler.run(key, init_params=points if len(points) > 1 else points[0], extra_fields=fields)
             draws = self.guide.coordinates.values(sampler.get_samples(group_by_chain=True))
             return draws, sampler.get_extra_fields(group_by_chain=True)
 
         draws, stats = run(jax.random.key(seed), jnp.asarray(starts, self.dtype))
+        jax.effects_barrier()
         named = {"lp": -stats["potential_energy"], "diverging": stats["diverging"]}
         named |= {"n_steps": stats["num_steps"], "acceptance_rate": stats["accept_prob"]}
         return Chains(numpy(draws), numpy(named))
+
+
+class WatchedNUTS(NUTS):
+    """NUTS that tells after each draw how many there are, the step size and whether it diverged, by chain."""
+
+    def __init__(self, tell: Callable[[np.ndarray, np.ndarray, np.ndarray], None], potential: Callable) -> None:
+        super().__init__(potential_fn=potential)
+        self.tell = tell
+
+    def sample(self, state: Any, model_args: tuple, model_kwargs: dict) -> Any:
+        """Return the next state of all chains."""
+        state = super().sample(state, model_args, model_kwargs)
+        jax.debug.callback(self.tell, state.i, state.adapt_state.step_size, state.diverging)
+        return state
 
 
 def _some(draws: Values) -> Values:

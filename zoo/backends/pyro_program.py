@@ -17,6 +17,7 @@ from guides.trace_pyro import Hold, is_sample
 from zoo.backends.pyro_bound import Arrays, numpy, scoped
 from zoo.backends.pyro_learning import Learning
 from zoo.backends.state import Chains, Evaluation, Values
+from zoo.learnt import Drawn, WatchChains
 
 BUDGET = 2_000_000  # numbers held at once while evaluating draws
 
@@ -188,18 +189,33 @@ class Program(Learning):
         num_warmup: int,
         num_draws: int,
         seed: int,
+        watch: WatchChains | None = None,
     ) -> Chains:
         """Run NUTS over the continuous latents, discrete local ones summed out, params held.
 
         Args:
             starts: each chain's start in the guide's coordinates (chains, d).
+            watch: told after each draw; the chains run one after the other.
         """
         held, chains = self.arrays(values), []
+        done, divergences = np.zeros(len(starts), int), np.zeros(len(starts), int)
+        sizes = np.full(len(starts), np.nan)
+
+        def tell(chain: int, kernel: NUTS, *_: object) -> None:
+            if watch is not None:
+                done[chain] += 1
+                sizes[chain] = kernel.step_size
+                # Diagnostics of no draw after the warm-up are a division by zero.
+                if done[chain] > num_warmup:
+                    divergences[chain] = len(kernel.diagnostics()["divergences"])
+                watch(Drawn(num_warmup, num_warmup + num_draws, done.copy(), sizes.copy(), divergences.copy()))
+
         for chain, start in enumerate(starts):
             pyro.set_rng_seed(seed * 1_000 + chain)
             kernel = NUTS(potential_fn=lambda point: self.potential(held, point["v"]))
             point = {"v": torch.as_tensor(start, dtype=getattr(torch, self.dtype))}
-            sampler = MCMC(kernel, num_draws, num_warmup, initial_params=point, disable_progbar=True)
+            how = {"initial_params": point, "hook_fn": partial(tell, chain), "disable_progbar": True}
+            sampler = MCMC(kernel, num_draws, num_warmup, **how)
             sampler.run()
             v = sampler.get_samples()["v"]
             lp = -torch.stack([self.potential(held, one).detach() for one in v])
