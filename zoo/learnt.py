@@ -32,24 +32,6 @@ class Progressed:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """How far the chains of NUTS have come.
-
-    Args:
-        warmup, planned: draws of each chain's warm-up, and all its draws.
-        draws: each chain's so far, warm-up included.
-        step_sizes: each chain's, in its last draw; NaN before its first.
-        divergences: each chain's, since its warm-up.
-    """
-
-    warmup: int
-    planned: int
-    draws: np.ndarray
-    step_sizes: np.ndarray
-    divergences: np.ndarray
-
-
-@dataclass(frozen=True)
 class Phase:
     """A stretch of the curve of losses.
 
@@ -115,4 +97,3 @@ class NotFiniteError(ArithmeticError):
 
 
 Watch = Callable[[Progressed], None]
-WatchChains = Callable[[Drawn], None]

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from zoo.learnt import Drawn, Progressed
+from zoo.backends.state import Drawn
+from zoo.learnt import Progressed
 
 
 class Progress:

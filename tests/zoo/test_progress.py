@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from zoo import progress
-from zoo.learnt import Drawn, Progressed
+from zoo.backends.state import Drawn
+from zoo.learnt import Progressed
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from numpyro.infer import MCMC, NUTS
 from guides.chain_numpyro import Chain, log_partition, log_score, marginals, sample, viterbi
 from zoo.backends.numpyro_bound import Arrays, numpy, scoped
 from zoo.backends.numpyro_learning import Learning
-from zoo.backends.state import Chains, Evaluation, Values
-from zoo.learnt import Drawn, WatchChains
+from zoo.backends.state import Chains, Drawn, Evaluation, Values, WatchChains
 
 # What can be asked of a chain of states given the data, and of numbers that go with the question.
 QUESTIONS: dict[str, Callable[[Chain, Any], Any]] = {

@@ -16,8 +16,7 @@ from guides.chain_pyro import Chain, log_partition, log_score, marginals, sample
 from guides.trace_pyro import Hold, is_sample
 from zoo.backends.pyro_bound import Arrays, numpy, scoped
 from zoo.backends.pyro_learning import Learning
-from zoo.backends.state import Chains, Evaluation, Values
-from zoo.learnt import Drawn, WatchChains
+from zoo.backends.state import Chains, Drawn, Evaluation, Values, WatchChains
 
 BUDGET = 2_000_000  # numbers held at once while evaluating draws
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,3 +98,24 @@ class Chains:
 
     draws: Values
     stats: Values
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """How far the chains of NUTS have come.
+
+    Args:
+        warmup, planned: draws of each chain's warm-up, and all its draws.
+        draws: each chain's so far, warm-up included.
+        step_sizes: each chain's, in its last draw; NaN before its first.
+        divergences: each chain's, since its warm-up.
+    """
+
+    warmup: int
+    planned: int
+    draws: np.ndarray
+    step_sizes: np.ndarray
+    divergences: np.ndarray
+
+
+WatchChains = Callable[[Drawn], None]
