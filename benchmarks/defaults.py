@@ -1,6 +1,6 @@
 """Whether a fit with defaults arrives: rows drawn from each model at known parameters, fitted, compared with the truth.
 
-    python -m benchmarks.defaults [--backend numpyro pyro] [--model gmm lda] [--rows 50 1000 100000] [--quick]
+    python -m benchmarks.defaults [--backend numpyro pyro] [--model gmm lda] [--rows 50 1000 100000] [--jobs 2]
 
 Each cell, a model with its options, a number of rows and an arm, runs in a process of its own with a limit of time (the
 processor's, since the machine may be busy). The arms are the zoo in both backends, and beside them the classic
@@ -39,6 +39,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from benchmarks import results
@@ -97,6 +98,21 @@ def keep(row: dict[str, Any], asked: dict[str, Any]) -> None:
     write(results.write(NAME, rows, asked))
 
 
+def measured(cell: tuple[Case, int, str], asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return a cell's row, and that of ten times its steps if asked for; no row if a peer does not serve the case."""
+    case, rows, arm = cell
+    if 1 in asked.times:
+        found = run(case, rows, arm, asked.seed, asked.limit)
+    else:
+        found = next((r for r in before() if key(r) == (case.model, case.name, rows, arm, asked.seed, False)), None)
+    done = [found] if found and 1 in asked.times else []
+    longest = LONGER in asked.times and arm in asked.backend[:1] and rows != MANY
+    if not (longest and found and found.get("steps")):
+        return done
+    longer = run(case, rows, arm, asked.seed, LONGER * asked.limit, num_steps=LONGER * found["steps"], truth=False)
+    return [*done, longer | {"long": True}] if longer else done
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure cell by cell, print a line each, write the result and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -105,27 +121,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, choices=ROWS, nargs="+", default=list(ROWS), metavar="N")
     parser.add_argument("--seed", type=int, default=1, help="of the data")
     parser.add_argument("--limit", type=float, default=LIMIT, help="processor seconds for a cell")
-    parser.add_argument("--quick", action="store_true", help="the first case of each model, with 50 rows")
-    parser.add_argument("--no-long", action="store_true", help="no fits of ten times the steps")
+    parser.add_argument("--first", action="store_true", help="the first case of each model alone")
+    parser.add_argument("--jobs", type=int, default=1, help="cells at once; their seconds are the processor's")
+    parser.add_argument(
+        "--times", type=int, choices=(1, LONGER), nargs="+", default=[1, LONGER], help="the default's steps"
+    )
     parser.add_argument("--no-peers", action="store_true", help="the zoo alone")
     asked = parser.parse_args(arguments)
     plan = list(planned(asked))
-    if asked.quick:
-        first = {name: next(c for c in cases([name])) for name in asked.model}
-        plan = [(case, rows, arm) for case, rows, arm in plan if case is first[case.model] and rows <= FEW]
-    for case, rows, arm in plan:
-        found = run(case, rows, arm, asked.seed, asked.limit)
-        if found is None:
-            continue
-        print(line(found), flush=True)
-        keep(found, vars(asked))
-        if not asked.no_long and arm in asked.backend[:1] and rows != MANY and found.get("steps"):
-            steps = LONGER * found["steps"]
-            longer = run(case, rows, arm, asked.seed, LONGER * asked.limit, num_steps=steps, truth=False)
-            if longer is not None:
-                longer |= {"long": True}
-                print(line(longer), flush=True)
-                keep(longer, vars(asked))
+    if asked.first:
+        plan = [(case, rows, arm) for case, rows, arm in plan if case == cases([case.model])[0]]
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for future in as_completed([pool.submit(measured, cell, asked) for cell in plan]):
+            for row in future.result():
+                print(line(row), flush=True)
+                keep(row, vars(asked))
     print(results.FOLDER / f"{NAME}.md")
 
 

@@ -262,7 +262,18 @@ def digits(backend: str) -> Any:
     return zoo.fit("vae", data=data, backend=backend, latent=2, hidden=16, **words)
 
 
-def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(backend: str, tmp_path: Path) -> None:
+@pytest.mark.needs("numpyro")
+def test_the_readmes_line_free_numbers_lose_no_more_than_the_encoder(tmp_path: Path) -> None:
+    check_the_readmes_line("numpyro", tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.needs("pyro")
+def test_the_readmes_line_in_pyro(tmp_path: Path) -> None:
+    check_the_readmes_line("pyro", tmp_path)
+
+
+def check_the_readmes_line(backend: str, tmp_path: Path) -> None:
     folder = digits(backend).save(tmp_path / "run")
     words = ["gaps", str(folder), "--local", "per_datapoint", "--local", "amortized", "--rows", "30"]
     done = CliRunner().invoke(cli.main, [*words, "--num-draws", "1000"])
