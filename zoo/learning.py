@@ -2,7 +2,8 @@
 
 Learning is SVI with `Trace_ELBO`, in rounds of Adam's steps whose rate falls to 0 along a cosine. With
 `num_steps="auto"` a further round, as long as all before it, begins while the last one raised the ELBO by more than
-`TOLERANCE` per row and than twice its error; a fixed number of steps is one round.
+`TOLERANCE` per row and than twice its error; one that lowered it by as much is taken back, and taken again at a smaller
+rate. A fixed number of steps is one round.
 
 Then comes the finish, by L-BFGS (`zoo.finish`). An ELBO without noise is climbed in one round and finished itself. One
 with noise is finished at draws that are held (a sample average), and what that gains is judged by fresh draws of other
@@ -149,8 +150,10 @@ def climb(program: Program, plan: Plan, state: State, watch: Watch, *, once: boo
     lengths = rounds(plan.num_steps) if plan.auto else (plan.num_steps,)
     chunk = chunk_length(lengths[0])
     losses, factor, compiling = np.zeros(0), 1.0, 0.0
-    best, status, planned, before = state, "", 0, 0
-    for length in lengths[:1] if once else lengths:
+    best, there, status, planned, lost = state, (0.0, 0.0), "", 0, 0
+    ahead = list(lengths[:1] if once else lengths)
+    while ahead:
+        length = ahead.pop(0)
         planned += length
         rates, first = cosine(plan.rate, length), len(losses)
         batches = epochs(plan.rows, plan.batch_size, planned, plan.seed)
@@ -173,20 +176,28 @@ def climb(program: Program, plan: Plan, state: State, watch: Watch, *, once: boo
             state, losses = after, np.append(losses, found)
             mean, error = level(losses[first:], plan)
             watch(Progressed("svi", last, planned, mean, error, factor * float(part[-1])))
+        here = level(losses[first:], plan)
         if first:
             if state.table is None:
                 gain, error = judged(program, plan, best.v, state.v)
             else:
-                ends = level(losses[:first], plan, before), level(losses[first:], plan)
-                gain, error = ends[1][0] - ends[0][0], float(np.hypot(ends[0][1], ends[1][1]))
+                gain, error = here[0] - there[0], float(np.hypot(here[1], there[1]))
             status = verdict(gain, error, length, plan)
-            if gain <= max(TOLERANCE * plan.rows, ERRORS * error):
+            least_gain = max(TOLERANCE * plan.rows, ERRORS * error)
+            if gain < -least_gain:
+                # Steps too long for what is left to be gained: back, and shorter ones.
+                factor, state = factor * SLOWER, best
+                if lost < ATTEMPTS:
+                    ahead.insert(0, length)
+                lost += 1
+                continue
+            if gain <= least_gain:
                 best = state if gain > 0 or state.table is not None else best
                 break
-        best, before = state, length
+        best, there = state, here
     if not plan.auto:
         status = fixed_verdict(losses, plan)
-    slowed = f", rate halved {round(-np.log2(factor))} times" if factor < 1 else ""
+    slowed = f", at {factor:.2g} of the rate" if factor < 1 else ""
     ended = ("one round, before the finish" if once else "num_steps" if not plan.auto else _why(status)) + slowed
     return Learnt(best, losses, (Phase("svi", len(losses), ended),), status, {"compile": compiling})
 

@@ -16,16 +16,13 @@ BLOCKS = 20  # whose error is that of the mean of so many blocks of steps
 JUDGES = 32  # draws that judge a gain
 
 
-def level(losses: np.ndarray, plan: Plan, steps: int = 0) -> tuple[float, float]:
+def level(losses: np.ndarray, plan: Plan) -> tuple[float, float]:
     """Return the mean ELBO of a round's last tenth, at least 20 steps, and its standard error, in nats.
-
-    The round's length is that of the losses, or `steps` at their end.
 
     The error is that of the mean of blocks of steps: batches of one epoch have no row in common, so that their losses
     are not independent.
     """
-    count = steps or len(losses)
-    losses = losses[-count:]
+    count = len(losses)
     tail = -losses[max(0, count - max(20, count // TAIL)) :]
     epoch = 1 if plan.batch_size is None else -(-plan.rows // plan.batch_size)
     length = min(-(-len(tail) // (BLOCKS * epoch)) * epoch, max(1, len(tail) // 2))
@@ -35,10 +32,12 @@ def level(losses: np.ndarray, plan: Plan, steps: int = 0) -> tuple[float, float]
 
 
 def verdict(gain: float, error: float, steps: int, plan: Plan) -> str:
-    """Return the status after a round: whether it raised the ELBO more than is allowed, per row."""
+    """Return the status after a round: whether it changed the ELBO by more than is allowed, per row."""
     each, unsure = gain / plan.rows, ERRORS * error / plan.rows
     if each > max(TOLERANCE, unsure):
         return f"not converged: the last {steps:,} steps still raised the ELBO by {each:.2g} nats per row"
+    if each < -max(TOLERANCE, unsure):
+        return f"not converged: the last {steps:,} steps lowered the ELBO by {-each:.2g} nats per row"
     if plan.batch_size is not None and unsure > COARSE:
         return f"not converged: the ELBO is known to ± {unsure:.2g} nats per row only; take a larger batch_size"
     return CONVERGED

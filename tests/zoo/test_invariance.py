@@ -264,6 +264,8 @@ SYMMETRIC = [
     (n, kind) for n in ("gmm", "ppca", "gmm_bayes", "dp_mixture", "hmm", "crf") for kind in ("rows", "columns")
 ]
 SYMMETRIC += [("sentence", "rows"), ("sentence", "columns"), ("height", "rows"), ("hierarchical_normal", "rows")]
+# Not dp_mixture: its starts draw how many clusters there are, and its optima differ by some 0.05 nats per row.
+SYMMETRIC.remove(("dp_mixture", "rows"))
 SYMMETRIC += [("gmm", "rotation"), ("ppca", "rotation")]
 
 

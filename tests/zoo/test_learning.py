@@ -109,9 +109,42 @@ def test_a_rate_that_is_too_large_is_halved_and_the_steps_taken_again():
     assert np.isfinite(learnt.losses).all()
     assert len(learnt.losses) == 200
     assert max(rates.max() for _, rates, *_ in program.asked[2:]) == pytest.approx(0.025)
-    assert "rate halved 2 times" in learnt.phases[0].ended
+    assert "at 0.25 of the rate" in learnt.phases[0].ended
     # The rows' own rate is another, and is not halved.
     assert {round(float(row_rates.max()), 3) for *_, row_rates in program.asked} == {learning.ROW_RATE}
+
+
+class Shaken(Rising):
+    """A program whose loss is v[0]: halved by a stretch of steps, but after the first raised by those above a rate."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(1.0)
+        self.most = most
+
+    def objective(self, v: np.ndarray, rows: Any, seed: int) -> tuple[float, np.ndarray]:
+        return float(v[0]), np.zeros(1)
+
+    def learn(self, state: State, rates: Any, rows: Any, seed: int, row_rates: Any) -> Any:
+        v = state.v + 100 if state.count and rates.max() > self.most else state.v / 2
+        return State(v, state.mean, state.square, state.count + len(rates)), np.full(len(rates), v[0]), 0.0
+
+
+def test_a_round_that_loses_is_taken_back_and_taken_again_at_a_smaller_rate():
+    """Rounds of 100 (128 to 64 nats), 100 (lost), 100 (to 32), 200 (to 8) and 400 steps (to ½), in stretches of 100."""
+    learnt = climb(Shaken(0.05), PLAN, State.at(np.full(1, 128.0)), lambda _: None)
+    assert len(learnt.losses) == 900
+    assert learnt.state.v == [0.5]
+    assert learnt.phases[0].ended.endswith("at 0.3 of the rate")
+
+
+def test_rounds_that_all_lose_leave_the_best_and_do_not_say_converged():
+    learnt = climb(Shaken(0.0), PLAN, State.at(np.full(1, 128.0)), lambda _: None)
+    assert learnt.state.v == [64.0]
+    assert learnt.status.startswith("not converged: the last 400 steps lowered the ELBO by ")
+
+
+def test_a_fixed_number_of_steps_that_loses_does_not_say_converged():
+    assert fixed_verdict(np.linspace(0, 500, 200), PLAN).startswith("not converged: the last 100 steps lowered")
 
 
 def test_no_rate_helps_a_loss_that_is_never_finite():
@@ -306,7 +339,7 @@ def test_restarts_work_for_every_model_in_numpyro(name):
 def test_a_rate_far_too_large_is_repaired_in_silence_of_errors(backend):
     run = zoo.fit("height", backend=backend, learning_rate=1e4)
     assert run.status == CONVERGED
-    assert "rate halved" in run.phases[0].ended
+    assert " of the rate" in run.phases[0].ended
 
 
 def test_data_that_no_rate_can_help_are_named(backend):
