@@ -160,11 +160,14 @@ def topics(K: int, alpha: float, eta: float) -> Case:
 
 def bits(latent: int, columns: int) -> Case:
     """Return bits of so many causes."""
-    return Case(
-        "binary_latent", {"latent": latent}, words=f"latent={latent}, D={columns}", draw=causes(latent, columns)
-    )
+    words = f"latent={latent}, D={columns}"
+    return Case("binary_latent", {"latent": latent}, words=words, draw=causes(latent, columns), reason=INDEPENDENT)
 
 
+INDEPENDENT = (
+    "what is learnt is the ELBO of independent bits, and causes that q can describe cost likelihood: with 8 causes of "
+    "20 columns it is 0.17 above the ELBO at the true parameters"
+)
 POINT = (
     "q is one choice of codes per row, found position by position, and ends in a local optimum; summing out all codes, "
     "where that was tried (K=4, noise 0.3), the decoder reaches the truth to 0.1"

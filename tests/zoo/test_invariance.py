@@ -224,7 +224,7 @@ def test_a_whole_fit_moves_with_the_units(name: str) -> None:
 
 
 def reached(run: Any) -> tuple[float, float]:
-    """Return the log likelihood per row at what was learnt, or the ELBO with its error if global latents have a guide."""
+    """Return the log likelihood per row at what was learnt, or the ELBO with its error if latents are global."""
     rows = len(next(iter(run.data.values())))
     if not run.latents:
         return arrived(run) / rows, 0.0
