@@ -148,34 +148,17 @@ def climb(program: Program, plan: Plan, state: State, watch: Watch, *, once: boo
         once: whether one round is enough, since a finish follows.
     """
     lengths = rounds(plan.num_steps) if plan.auto else (plan.num_steps,)
+    ahead = list(lengths[:1] if once else lengths)
     chunk = chunk_length(lengths[0])
     losses, factor, compiling = np.zeros(0), 1.0, 0.0
     best, there, status, planned, lost = state, (0.0, 0.0), "", 0, 0
-    ahead = list(lengths[:1] if once else lengths)
     while ahead:
         length = ahead.pop(0)
-        planned += length
-        rates, first = cosine(plan.rate, length), len(losses)
+        first, planned = len(losses), planned + length
         batches = epochs(plan.rows, plan.batch_size, planned, plan.seed)
-        while len(losses) < planned:
-            done, last = len(losses), min(len(losses) + chunk, planned)
-            part = rates[done - first : last - first]
-            rows = None if batches is None else batches[done:last]
-            after, found, seconds = program.learn(state, factor * part, rows, plan.seed, part * (ROW_RATE / plan.rate))
-            compiling += seconds
-            if not np.isfinite(found).all():
-                bad = done + int(np.argmin(np.isfinite(found)))
-                factor /= 2
-                # At the start itself no rate helps.
-                if not bad or factor < 0.5**HALVINGS:
-                    good = Learnt(after, np.append(losses, found)[:bad], (), "", {"compile": compiling})
-                    raise NotFiniteError(good, 2 * factor * plan.rate)
-                # Back to where the part began, to take it at half the rate; the rows' φ stay where they came to.
-                state = replace(state, table=after.table)
-                continue
-            state, losses = after, np.append(losses, found)
-            mean, error = level(losses[first:], plan)
-            watch(Progressed("svi", last, planned, mean, error, factor * float(part[-1])))
+        rates = cosine(plan.rate, length)
+        state, losses, factor, seconds = _round(program, plan, state, losses, rates, batches, factor, chunk, watch)
+        compiling += seconds
         here = level(losses[first:], plan)
         if first:
             if state.table is None:
@@ -200,6 +183,54 @@ def climb(program: Program, plan: Plan, state: State, watch: Watch, *, once: boo
     slowed = f", at {factor:.2g} of the rate" if factor < 1 else ""
     ended = ("one round, before the finish" if once else "num_steps" if not plan.auto else _why(status)) + slowed
     return Learnt(best, losses, (Phase("svi", len(losses), ended),), status, {"compile": compiling})
+
+
+def _round(
+    program: Program,
+    plan: Plan,
+    state: State,
+    losses: np.ndarray,
+    rates: np.ndarray,
+    batches: np.ndarray | None,
+    factor: float,
+    chunk: int,
+    watch: Watch,
+) -> tuple[State, np.ndarray, float, float]:
+    """Take a round of steps, at half the rate from where the loss is not finite.
+
+    Args:
+        program, plan, watch: as of `learn`.
+        state, losses: where the round begins, and the losses so far.
+        rates: of the round's steps.
+        batches: rows of every step from the first round on; None for all.
+        factor: of the rates.
+        chunk: steps between two looks at the losses.
+
+    Returns:
+        State, losses and factor after it, and the seconds that compiling took.
+    """
+    first, compiling = len(losses), 0.0
+    planned = first + len(rates)
+    while len(losses) < planned:
+        done, last = len(losses), min(len(losses) + chunk, planned)
+        part = rates[done - first : last - first]
+        rows = None if batches is None else batches[done:last]
+        after, found, seconds = program.learn(state, factor * part, rows, plan.seed, part * (ROW_RATE / plan.rate))
+        compiling += seconds
+        if not np.isfinite(found).all():
+            bad = done + int(np.argmin(np.isfinite(found)))
+            factor /= 2
+            # At the start itself no rate helps.
+            if not bad or factor < 0.5**HALVINGS:
+                good = Learnt(after, np.append(losses, found)[:bad], (), "", {"compile": compiling})
+                raise NotFiniteError(good, 2 * factor * plan.rate)
+            # Back to where the part began, to take it at half the rate; the rows' φ stay where they came to.
+            state = replace(state, table=after.table)
+            continue
+        state, losses = after, np.append(losses, found)
+        mean, error = level(losses[first:], plan)
+        watch(Progressed("svi", last, planned, mean, error, factor * float(part[-1])))
+    return state, losses, factor, compiling
 
 
 def _why(status: str) -> str:

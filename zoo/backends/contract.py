@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from guides.families import Family
 from guides.sites import TracedSite
 from zoo.backends.state import Evaluation, State, Values
 
@@ -41,10 +42,12 @@ class Guide(Protocol):
     """What learning asks of a guide.
 
     Args:
+        family: of the global latents.
         noise_size: standard normals that a draw of the global latents takes.
         update: (params, data) -> new values of the params that a rule moves after each step; None without one.
     """
 
+    family: Family
     noise_size: int
     update: Callable[..., Mapping[str, object]] | None
 
