@@ -217,7 +217,7 @@ CASES = (
     Case("vae", {"latent": 2, "hidden": 32, "D": 10}),
     Case("vae", {"latent": 3, "hidden": 32, "D": 20, "likelihood": "bernoulli"}),
     Case("vae"),
-    Case("binary_latent", {"latent": 4, "D": 16}),
+    Case("binary_latent", {"latent": 4, "D": 16}, reason=INDEPENDENT),
     bits(8, 20),
     bits(10, 50),
     Case("vqvae", {"K": 4, "positions": 3, "D": 10}, reason=POINT),
