@@ -146,6 +146,14 @@ def test_rows_that_are_cut_off_say_how_many_still_rise_and_by_how_much(free, mon
     assert (found.gain[~found.rising] == 0).all()
 
 
+def test_a_fit_whose_rows_are_cut_off_has_not_converged(backend, monkeypatch):
+    monkeypatch.setattr(settle, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(settle, "FIRST", (0.01, 2, 0.1))
+    run = zoo.fit("ppca", backend=backend, local="per_datapoint", num_steps=2, finish=True, num_draws=2)
+    assert run.status.startswith("not converged: φ of ")
+    assert run.phases[-1].name == "rows"
+
+
 @pytest.mark.needs("pyro", "numpyro")
 @pytest.mark.parametrize("local", ["per_datapoint", "amortized", "semi_amortized"])
 def test_a_run_of_one_backend_opens_in_the_other(local, tmp_path):
