@@ -38,7 +38,7 @@ from zoo.verdict import ERRORS, TOLERANCE, fixed_verdict, judged, level, verdict
 
 HALVINGS = 20  # of a rate that is too large: a millionth of it is left
 EXPLORED = 60  # iterations of L-BFGS from each start
-TRIED = 400  # steps of SVI from each start, if L-BFGS cannot climb
+TRIED = 200  # steps of SVI from each start, if the ELBO has noise
 ATTEMPTS, SLOWER = 3, 0.3  # rates at which to leave a good start, each so much smaller than the one before
 ROW_RATE = 0.05  # of the rows' own φ, whatever the rate of what they share
 
@@ -114,15 +114,15 @@ def best_start(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Climb from every start, on a subsample of the rows, and return the one that led highest, and where to.
 
-    An ELBO without noise is climbed itself; otherwise the log joint at a point, if no local latents are drawn, both by
-    L-BFGS; otherwise the ELBO, by a few hundred steps of SVI.
+    An ELBO without noise is climbed by L-BFGS; one with noise by some hundred steps of SVI. The log joint at a point is
+    no substitute: of a mixture with priors it rises with components that the ELBO does not pay for.
     """
     if len(points) == 1:
         return points[0], None
-    if objective is None and program.guide.rows is not None:
-        losses = [_tried(program, plan, v) for v in points]
-        return points[least(losses)], None
-    climbed: Rows = objective or program.point
+    alone = program.guide.rows is None and not program.guide.latents
+    climbed = objective or (program.point if alone else None)
+    if climbed is None:
+        return points[least([_tried(program, plan, v) for v in points])], None
     rough = on_rows(climbed, subsample(plan.rows, plan.seed))
     ends = [lbfgs(rough, v, np.inf, FINE * plan.rows, EXPLORED) for v in points]
     best = least([e.losses[-1] if len(e.losses) else np.nan for e in ends])
