@@ -168,6 +168,10 @@ INDEPENDENT = (
     "what is learnt is the ELBO of independent bits, and causes that q can describe cost likelihood: with 8 causes of "
     "20 columns it is 0.17 above the ELBO at the true parameters"
 )
+CLUSTERS = (
+    "the ELBO has many local optima, and a start draws how many clusters it has: single ones end between -0.72 and "
+    "-0.79, and the best of five by their first steps is not always the best"
+)
 POINT = (
     "q is one choice of codes per row, found position by position, and ends in a local optimum; summing out all codes, "
     "where that was tried (K=4, noise 0.3), the decoder reaches the truth to 0.1"
@@ -190,7 +194,7 @@ CASES = (
     Case("gmm_bayes", {"K": 2, "D": 2}),
     Case("gmm_bayes", {"K": 4, "D": 6}),
     Case("gmm_bayes", {"K": 3, "D": 3, "covariance": "full"}),
-    Case("dp_mixture", {"D": 1}),
+    Case("dp_mixture", {"D": 1}, reason=CLUSTERS),
     Case("dp_mixture", {"D": 4}),
     Case("ppca", {"latent": 2, "D": 4}),
     Case("ppca", {"latent": 3, "D": 10}),
