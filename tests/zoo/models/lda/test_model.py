@@ -96,7 +96,7 @@ def test_the_bounds_gradient_is_that_of_the_top(own):
 
 def test_learning_climbs_the_closed_form(backend):
     """At a point of the topics the first loss is exact.py's, without a draw."""
-    how = {"guide": "delta", "local": "coordinate", "num_steps": 1, "dtype": "float64", "batch_size": 5}
+    how = {"guide": "delta", "local": "coordinate", "num_steps": 1, "restarts": 1, "dtype": "float64", "batch_size": 5}
     run = zoo.fit("lda", data={"x": X}, K=2, backend=backend, **how)
     topics = run.starts["topics"].value
     _, bounds = exact.uncollapsed(X, {"topics": topics}, **run.model.options)
