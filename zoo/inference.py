@@ -69,8 +69,8 @@ def fit(
         learning_rate: of the first step; it falls to 0 along a cosine, and is halved if the loss is not finite.
             Default: the card's.
         optimizer: "adam".
-        num_particles: draws a step. Default 1.
-        restarts: starts that are tried, on at most 2,000 rows, before the best goes on. Default: the card's.
+        num_particles: draws per step. Default 1.
+        restarts: starts that are tried before the best goes on. Default: the card's.
         num_chains, num_warmup: of NUTS. Default 4 and 500.
         num_draws: draws kept: from the guide, or a chain of NUTS.
         held_out: share of the rows that are kept back, drawn by the seed; `run.new_rows()` says how they fare.

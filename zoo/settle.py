@@ -14,8 +14,8 @@ from zoo.schedule import cosine
 
 # Each row climbs in rounds, each with a fresh cosine, and keeps the better of its old and its new φ.
 LEAST = 0.01  # nats per row: a round that gained less, or less than 2 errors, was the row's last
-# Rate and steps of a round of the first kind and of the last, and what is the least that it must gain; by single
-# pairs of draws a row ends about 0.1 nats below its best.
+# Rate and steps of a round of the first kind and of the last, and what is the least that it must gain; with a single
+# pair of draws per step it ends about 0.1 nats below its best.
 FIRST, LAST = (0.2, 200, 10 * LEAST), (0.03, 50, LEAST)
 MOST_ROUNDS, MOST_PAIRS = 15, 32  # rounds of a kind; pairs of draws per step of the last kind
 JUDGES = 64  # draws, common to both, that say which of two φ is better
@@ -99,7 +99,7 @@ def settle(program: Program, params: Values, data: Values, start: np.ndarray, se
 
 
 def _pairs(program: Program) -> int:
-    """Return how many pairs of draws a step of the last rounds takes: few if nothing, or little, is drawn."""
+    """Return how many pairs of draws per step the last rounds take: few if nothing, or little, is drawn."""
     rows = _served(program)
     summed = rows.enumerated or rows.path
     drawn = rows.continuous_noise if summed or not rows.discrete else rows.noise_size

@@ -66,7 +66,7 @@ class Bound:
         options: the model's other keywords.
         how: the guide's keywords: name, local, local_guide, starts, …
         frozen: params that are held, by name.
-        num_particles: draws a step of learning.
+        num_particles: draws per step of learning.
         dtype: "float32" or "float64".
         device: "cpu" or "cuda".
     """
