@@ -115,17 +115,17 @@ def test_a_rate_that_is_too_large_is_halved_and_the_steps_taken_again():
 
 
 class Shaken(Rising):
-    """A program whose loss is v[0]: halved by a stretch of steps, but after the first raised by those above a rate."""
+    """A program whose loss is v[0]: halved by a stretch of steps, but raised by those above a rate, from a step on."""
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: float, since: int = 1) -> None:
         super().__init__(1.0)
-        self.most = most
+        self.most, self.since = most, since
 
     def objective(self, v: np.ndarray, rows: Any, seed: int) -> tuple[float, np.ndarray]:
         return float(v[0]), np.zeros(1)
 
     def learn(self, state: State, rates: Any, rows: Any, seed: int, row_rates: Any) -> Any:
-        v = state.v + 100 if state.count and rates.max() > self.most else state.v / 2
+        v = state.v + 100 if state.count >= self.since and rates.max() > self.most else state.v / 2
         return State(v, state.mean, state.square, state.count + len(rates)), np.full(len(rates), v[0]), 0.0
 
 
@@ -135,6 +135,19 @@ def test_a_round_that_loses_is_taken_back_and_taken_again_at_a_smaller_rate():
     assert len(learnt.losses) == 900
     assert learnt.state.v == [0.5]
     assert learnt.phases[0].ended.endswith("at 0.3 of the rate")
+
+
+def test_a_first_round_that_loses_is_taken_back_too():
+    """Lost at the rate of 0.1; then 100 steps (128 to 64 nats), 100 (to 32), 200 (to 8) and 400 (to ½)."""
+    learnt = climb(Shaken(0.05, since=0), PLAN, State.at(np.full(1, 128.0)), lambda _: None)
+    assert len(learnt.losses) == 900
+    assert learnt.state.v == [0.5]
+
+
+def test_rounds_that_all_lose_from_the_start_leave_it():
+    learnt = climb(Shaken(0.0, since=0), PLAN, State.at(np.full(1, 128.0)), lambda _: None)
+    assert learnt.state.v == [128.0]
+    assert "lowered the ELBO" in learnt.status
 
 
 def test_rounds_that_all_lose_leave_the_best_and_do_not_say_converged():
