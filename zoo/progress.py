@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.backends.state import Drawn
 from zoo.learnt import Progressed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 
 class Progress:
@@ -21,8 +25,8 @@ class Progress:
 
     def __init__(self, label: str, *, shown: bool) -> None:
         self.label, self.shown = label, shown
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Progress:
         if self.shown:
@@ -66,7 +70,7 @@ class Progress:
         self._say(int(d.draws.sum()), d.planned * len(d.draws), words)
 
     def _say(self, done: int, planned: int, words: str) -> None:
-        if self._bar is not None:
+        if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, total=planned or None, said=words)
 
     def __exit__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +66,7 @@ class Climbing(Bound):
                 many, noise = jnp.tile(phi, (2 * num_pairs, 1)), jnp.concatenate([own, inner])
                 return -guide.row_bounds({**held, **drawn}, (), kwargs, many, noise)[0].sum() / (2 * num_pairs)
 
-            def step(lines: jax.Array, inputs: Any) -> tuple[jax.Array, None]:
+            def step(lines: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
                 rate, i = inputs
                 gradient = jax.grad(loss)(rows_numpyro.phi(lines), jax.random.fold_in(key, i))
                 return rows_numpyro.step(lines, gradient, rate), None

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from inspect import Signature
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 # From so many numbers per step on (cells of its rows, by combinations of discrete latents, by draws) torch's threads
 # were faster on two idle cores, by 1.1 to 1.6 times; at 40,000 and below they were not (benchmarks.threads).
@@ -24,7 +27,7 @@ MANY = 100_000
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def suited(numbers: float, backend: str) -> AbstractContextManager[Any]:
+def suited(numbers: float, backend: str) -> AbstractContextManager[object]:
     """Return a context in which work on so many numbers at once has one thread, or as many as there were if it is much.
 
     It changes the process's BLAS and OpenMP, and puts back what was there.
@@ -38,7 +41,7 @@ def suited(numbers: float, backend: str) -> AbstractContextManager[Any]:
     return _libraries(backend).limit(limits=1)
 
 
-def rows_of(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any], otherwise: int) -> int:
+def rows_of(signature: Signature, args: tuple[object, ...], kwargs: Mapping[str, object], otherwise: int) -> int:
     """Return how many rows a call works on at once: those of its `rows` (steps, B) or `data`, if it is given any."""
     given = signature.bind(*args, **kwargs).arguments
     if given.get("rows") is not None:
@@ -58,7 +61,7 @@ def keep_to_one() -> None:
 
 
 @cache
-def _libraries(backend: str) -> Any:
+def _libraries(backend: str) -> ThreadpoolController:
     """Return what sets the threads of the libraries that are loaded when a backend asks for the first time."""
     # SciPy's BLAS is what jaxlib calls, but it loads it only when a program needs it: too late to be found here.
     import scipy.linalg  # noqa: F401

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+ModelOptions = dict[str, Any]  # a model's, by name
+
 
 class Units(NamedTuple):
     """What a model takes in other units.
@@ -19,6 +21,6 @@ class Units(NamedTuple):
         scale: what each column is multiplied by (D,): the same for all if the model compares columns.
     """
 
-    options: dict[str, Any]
+    options: ModelOptions
     shift: np.ndarray
     scale: np.ndarray

@@ -6,7 +6,6 @@ Its size(size + 1)/2 covariance parameters catch every linear correlation.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ def initial(size: int, rng: np.random.Generator, init_scale: float = 0.1) -> tup
     return learnt("loc", np.zeros(size)), learnt("scale_tril", init_scale * np.eye(size), "lower_cholesky")
 
 
-def raised(member: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, np.ndarray]:
+def raised(member: Mapping[str, np.ndarray], rng: np.random.Generator, **options: object) -> dict[str, np.ndarray]:
     """Return the parameters at which it is N(loc, diag(scale²)): a diagonal factor."""
     loc, scale = member["loc"], member["scale"]
     return {"loc": loc, "scale_tril": scale[..., None] * np.eye(scale.shape[-1])}

@@ -8,7 +8,6 @@ a factor covariance structure", JCGS 2018.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ def initial(
 
 
 def raised(
-    member: Mapping[str, np.ndarray], rng: np.random.Generator, rank: int | None = None, **options: Any
+    member: Mapping[str, np.ndarray], rng: np.random.Generator, rank: int | None = None, **options: object
 ) -> dict[str, np.ndarray]:
     """Return parameters at which it is all but N(loc, diag(scale²)): the variances are, correlations are about 1e-3."""
     loc, scale = member["loc"], member["scale"]

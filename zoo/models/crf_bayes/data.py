@@ -1,13 +1,11 @@
 """Strings of handwritten digits: the same data sets as `crf`."""
 
-from typing import Any
-
 import numpy as np
 
 from zoo.models.crf import exact
 from zoo.models.crf.data import features
 from zoo.models.crf.data import load as load_strings
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 __all__ = ["load", "simulate", "truth"]
 
@@ -61,6 +59,6 @@ def simulate(seed: int, size: int, *, K: int = 10, D: int = 16, scale: float = 1
     return {"x": x, "y": exact.draw(x, values, rng).astype(float)}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x: another one, since all weights have one prior; x stays."""
     return Units(options, np.zeros_like(shift), np.ones_like(scale))

@@ -1,12 +1,10 @@
 """Eruptions of the geyser Old Faithful."""
 
-from typing import Any
-
 import numpy as np
 
 from zoo.datasets import read
 from zoo.errors import unknown
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 NAMES = ("old_faithful",)
 
@@ -70,6 +68,6 @@ def simulate(seed: int, size: int, *, K: int = 2, D: int = 2, floor: float = 1e-
     return {"x": x}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x: the floor is one for all columns, and so is their scale."""
     return Units(options | {"floor": options["floor"] * float(scale[0]) ** 2}, shift, np.full_like(scale, scale[0]))

@@ -1,11 +1,9 @@
 """Heights in metres: the same data sets as `height`."""
 
-from typing import Any
-
 import numpy as np
 
 from zoo.models.height.data import load as load_heights
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 __all__ = ["load", "simulate", "truth"]
 
@@ -83,7 +81,7 @@ def simulate(
     return {"x": rng.normal(true["loc"], sd, size)}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x: all its numbers with a unit follow."""
     factor = float(scale[0])
     moved = {name: options[name] and options[name] * factor for name in ("known_sd", "s0")}

@@ -1,12 +1,10 @@
 """Batch means of a dyestuff's yield."""
 
-from typing import Any
-
 import numpy as np
 
 from zoo.datasets import read
 from zoo.errors import unknown
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 NAMES = ("dyestuff",)
 NOMINAL = 1500.0  # grams; taken off, so that a prior around 0 is sensible
@@ -33,7 +31,7 @@ def load(name: str = "dyestuff") -> dict[str, np.ndarray]:
     return {"x": np.array([grams[batch == b].mean() for b in np.unique(batch)]) - NOMINAL}
 
 
-def truth(seed: int, *, prior_sd: float = 100.0, **options: Any) -> dict[str, np.ndarray]:
+def truth(seed: int, *, prior_sd: float = 100.0, **options: object) -> dict[str, np.ndarray]:
     """Return the theta that `simulate` draws from its prior with this seed.
 
     Args:
@@ -67,7 +65,7 @@ def simulate(
     return {"x": rng.normal(theta + z, sigma)}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x; its prior is around 0 in any unit."""
     moved = {name: options[name] * float(scale[0]) for name in ("prior_sd", "tau", "sigma")}
     return Units(options | moved, np.zeros_like(shift), scale)

@@ -7,7 +7,7 @@ import numpy as np
 from zoo.datasets import read
 from zoo.errors import unknown
 from zoo.models.hmm.exact import Options
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 NAMES = ("earthquakes", "old_faithful", "old_faithful_long", "simulated")
 LONG = 3.0  # minutes from which an eruption is called long
@@ -93,6 +93,6 @@ def simulate(seed: int, size: int, **options: Any) -> dict[str, np.ndarray]:
     return {"x": np.where(np.arange(o.T)[:, None] < length[:, None, None], x, np.nan)}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x: those of Gaussians; the floor is one for all columns."""
     return Units(options | {"floor": options["floor"] * float(scale[0])}, shift, np.full_like(scale, scale[0]))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import unknown
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 NAMES = ("iris",)
 SPECIES = ("setosa", "versicolor", "virginica")
@@ -95,6 +95,6 @@ def _check(name: str) -> None:
         raise unknown("data set", name, NAMES, "model 'ppca'")
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x: the noise is one for all columns, and so is their scale."""
     return Units(options, shift, np.full_like(scale, scale[0]))

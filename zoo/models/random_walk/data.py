@@ -1,12 +1,10 @@
 """Decades of the Nile, and simulated walks."""
 
-from typing import Any
-
 import numpy as np
 
 from zoo.datasets import read
 from zoo.errors import unknown
-from zoo.models.units import Units
+from zoo.models.units import ModelOptions, Units
 
 NAMES = ("nile", "walks")
 DECADE = 10
@@ -61,7 +59,7 @@ def simulate(
     return {"x": rng.normal(z, noise_sd)}
 
 
-def in_other_units(options: dict[str, Any], shift: np.ndarray, scale: np.ndarray) -> Units:
+def in_other_units(options: ModelOptions, shift: np.ndarray, scale: np.ndarray) -> Units:
     """Return what the model is in other units of x; walks begin at 0 in any unit."""
     moved = {name: options[name] * float(scale[0]) for name in ("step_sd", "noise_sd")}
     return Units(options | moved, np.zeros_like(shift), np.full_like(scale, scale[0]))
