@@ -155,7 +155,7 @@ def codes(K: int, columns: int, positions: int = 3, noise: float = 0.3) -> Calla
 def topics(K: int, alpha: float, eta: float) -> Case:
     """Return documents of 50 of 100 words; the model is told their number of topics alone."""
     words = f"K={K}, V=100; shares of Dirichlet({alpha:g}), topics of Dirichlet({eta:g})"
-    return Case("lda", {"K": K}, words=words, draw=documents(K, alpha, eta), score=documents_bound)
+    return Case("lda", {"K": K}, words=words, draw=documents(K, alpha, eta), score=documents_bound, reason=ENCODER)
 
 
 def bits(latent: int, columns: int) -> Case:
@@ -171,6 +171,10 @@ INDEPENDENT = (
 CLUSTERS = (
     "the ELBO has many local optima, and a start draws how many clusters it has: single ones end between -0.72 and "
     "-0.79, and the best of five by their first steps is not always the best"
+)
+ENCODER = (
+    "the encoder ends at local optima of its own: fits of 50 documents with five seeds, whose topics are alike, end up to "
+    "1.2 nats per row apart"
 )
 POINT = (
     "q is one choice of codes per row, found position by position, and ends in a local optimum; summing out all codes, "

@@ -112,5 +112,5 @@ CARD = Card(
     exchangeable="topic",
     label_sites=("topics",),
     no_reference="a chain stays with the topics that it began with, and draws every document's shares along",
-    learning=Learning(num_steps=3000, learning_rate=0.02, batch_size=64, restarts=5),
+    learning=Learning(num_steps=3000, learning_rate=0.01, batch_size=256),
 )
