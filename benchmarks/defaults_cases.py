@@ -173,8 +173,8 @@ CLUSTERS = (
     "-0.79, and the best of five by their first steps is not always the best"
 )
 ENCODER = (
-    "the encoder ends at local optima of its own: fits of 50 documents with five seeds, whose topics are alike, end up to "
-    "1.2 nats per row apart"
+    "the encoder ends at local optima of its own: fits of 50 documents with five seeds, whose topics are alike, end up "
+    "to 1.2 nats per row apart"
 )
 POINT = (
     "q is one choice of codes per row, found position by position, and ends in a local optimum; summing out all codes, "
