@@ -67,7 +67,8 @@ def build(
         local_options: options of the treatment and of that family, such as {"depth": 2}.
         encoder: what an encoder sees, data name to "row", "counts" or "window"; every array by default.
         supplied: for "exact" or "coordinate" with continuous latents: the model's own q of them.
-        starts: where latents start, by site name, as `Start(value, spread)`; the support's middle otherwise.
+        starts: where latents start, by site name, as `Start(value, spread)`; a site without one starts at its support's
+            middle. Default: where the posterior is found to lie (see `guides.locate`).
         data_plate: name of the plate over rows.
         seed: of the family's initial values.
         **options: options of the family, such as `rank=2`.
@@ -95,6 +96,9 @@ def build(
         raise GuideError(f'backend {backend!r} is not installed: pip install "ppl-zoo[{backend}]"') from None
     args, kwargs = split(data)
     check_call(model, args, kwargs)
+    if starts is None:
+        located = importlib.import_module(f"guides.locate_{backend}").located
+        starts = located(model, args, kwargs, data_plate, seed)
     return module.Guide(
         model,
         args,

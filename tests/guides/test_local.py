@@ -97,7 +97,7 @@ def build(
     context = {"context": 2, "layers": 1} if family == "flow" else {}
     how = {**smooth, **context, **options}
     return guides.build(
-        model, backend=lib.name, data={"x": lib.array(x)}, local=local, local_guide=family, local_options=how
+        model, backend=lib.name, data={"x": lib.array(x)}, local=local, local_guide=family, local_options=how, starts={}
     )
 
 
