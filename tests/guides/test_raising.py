@@ -165,7 +165,7 @@ def climb(lib: Any, posterior: str, name: str, steps: int, rate: float, draws: i
     """Return log weights of mean field, fitted, and of a richer family at its start from there and at its end."""
     model, data = POSTERIORS[posterior](lib)
     data = {key: lib.array(value) for key, value in data.items()}
-    build = partial(guides.build, model, backend=lib.name, data=data)
+    build = partial(guides.build, model, backend=lib.name, data=data, starts={})
     found = poorer(name, {})
     assert found is not None
     poor, rich = build(guide=found[0]), build(guide=name)
