@@ -105,5 +105,5 @@ CARD = Card(
     encoder=HMM.encoder,
     exchangeable=HMM.exchangeable,
     label_sites=HMM.label_sites,
-    learning=Learning(num_steps=3000, learning_rate=0.02, restarts=5),
+    learning=Learning(num_steps=3000, learning_rate=0.02, restarts=5, batch_size=100),
 )

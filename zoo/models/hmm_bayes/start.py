@@ -11,9 +11,13 @@ from zoo.models.hmm.exact import Options as Chain
 from zoo.models.hmm.start import clusters, transitions
 from zoo.models.hmm_bayes.exact import Options
 
+# Of a logarithm or a logit, and in sds of a state: clusters know nothing of the steps' order, and however many steps
+# there are, their moments are off by about as much.
+CLUSTERS_ARE_OFF = 0.1
+
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, Start]:
-    """Start at the moments of k-means cells of the steps, with about the posterior's sd as the unit of a step.
+    """Start at the moments of k-means cells of the steps; a unit is the posterior's sd, or how far cells are off.
 
     Args:
         data: {"x": series (n, T, D)}.
@@ -32,14 +36,14 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     cells = clusters("hmm_bayes", x, rng, Chain(**{**o.chain, "floor": 0.0}))
     occupied, move = cells.member.sum(1)[:, None], transitions(o.K, rng)
     found = {
-        "initial": Start(np.ones(o.K) / o.K, np.full(o.K - 1, (len(x) / o.K + o.alpha) ** -0.5)),
-        "transition": Start(move, (occupied * move[:, :-1] + o.alpha) ** -0.5),
+        "initial": Start(np.ones(o.K) / o.K, unit(np.full(o.K - 1, len(x) / o.K + o.alpha))),
+        "transition": Start(move, unit(occupied * move[:, :-1] + o.alpha)),
     }
     if o.emission == "poisson":
         # Unconstrained, a rate is its logarithm, whose sd is that of the rate over the rate.
         shape = o.a0 + cells.member @ cells.x
         rate = shape / (o.a0 / np.broadcast_to(o.center, o.D) + cells.count)
-        return found | {"rate": Start(rate, shape**-0.5)}
+        return found | {"rate": Start(rate, unit(shape))}
     if o.emission == "gaussian":
         still = np.flatnonzero(cells.spread == 0)
         if len(still):
@@ -47,7 +51,12 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
                 f"hmm_bayes: column {still[0]} (from 0) of x does not vary, so that the posterior of its scale is "
                 "improper; drop the column"
             )
-        scale, unit = np.sqrt(cells.variance), (cells.count + 1) ** -0.5
-        return found | {"loc": Start(cells.mean, scale * unit), "scale": Start(scale, unit)}
+        scale, spread = np.sqrt(cells.variance), unit(cells.count + 1)
+        return found | {"loc": Start(cells.mean, scale * spread), "scale": Start(scale, spread)}
     tallies = cells.tallies(o.V) + o.eta
-    return found | {"probs": Start(tallies / tallies.sum(-1, keepdims=True), tallies[..., :-1] ** -0.5)}
+    return found | {"probs": Start(tallies / tallies.sum(-1, keepdims=True), unit(tallies[..., :-1]))}
+
+
+def unit(counts: np.ndarray) -> np.ndarray:
+    """Return how far a start may be off, of what so many steps tell: the posterior's sd, or the clusters' own error."""
+    return np.hypot(counts**-0.5, CLUSTERS_ARE_OFF)
