@@ -194,6 +194,18 @@ def continuous(sites: Sequence[TracedSite], data_plate: str) -> tuple[TracedSite
     return () if combinations > MOST_COMBINATIONS else tuple(s for s in latents if not s.discrete)
 
 
+def row_scale(sites: Sequence[TracedSite], data_plate: str, shape: Sequence[int]) -> float:
+    """Return for how many rows of the plate each row stands that the model was called with.
+
+    Args:
+        sites: the model's.
+        data_plate: name of the plate over rows.
+        shape: of the rows' log densities: (rows,), or () of a model without that plate.
+    """
+    size = next((p.size for s in sites for p in s.plates if p.name == data_plate), None)
+    return size / shape[0] if size and shape else 1.0
+
+
 def starts(
     layout: Layout,
     found: Located,

@@ -10,7 +10,7 @@ import torch
 from pyro import validation_enabled
 
 from guides.coordinates_pyro import Coordinates
-from guides.locate import continuous, locate, seeded, starts
+from guides.locate import continuous, locate, row_scale, seeded, starts
 from guides.rows_pyro import row_log_joint
 from guides.sites import params
 from guides.start import Start
@@ -18,15 +18,27 @@ from guides.trace_pyro import sites
 
 
 def located(
-    model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], data_plate: str, seed: int
+    model: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    data_plate: str,
+    seed: int,
+    *,
+    fine: bool = False,
 ) -> dict[str, Start]:
     """Return where the continuous latents start, by name; params are held at their own starts.
+
+    Args:
+        model, args, kwargs: the function and what it is called with: some rows may stand for all of its plate.
+        data_plate: name of the plate over rows.
+        seed: of the paths' starts.
+        fine: whether learning's precision is not this library's default one, and is not looked at.
 
     Raises:
         GuideError: single precision is too coarse for the posterior.
     """
     before = torch.get_default_dtype()
-    eps = float(torch.finfo(before).eps)
+    eps = 0.0 if fine else float(torch.finfo(before).eps)
     arrays = [a for a in (*args, *kwargs.values()) if isinstance(a, torch.Tensor)]
     device = arrays[0].device if arrays else torch.device("cpu")
     # In double precision whatever the learning's: the way of L-BFGS magnifies rounding, and both backends go one way.
@@ -70,7 +82,8 @@ def _located(
         at = torch.tensor(u, dtype=dtype, device=device, requires_grad=True)
         values, log_jacobian = coordinates.transform(at)
         outside, prior, likelihood = row_log_joint(model, args, kwargs, {**held, **values}, traced, data_plate)
-        loss = -(outside + torch.logsumexp(prior + likelihood, -1).sum() + log_jacobian)
+        rows = torch.logsumexp(prior + likelihood, -1)
+        loss = -(outside + row_scale(traced, data_plate, rows.shape) * rows.sum() + log_jacobian)
         (gradient,) = torch.autograd.grad(loss, at)
         return loss.item(), gradient.cpu().numpy().astype(np.float64)
 

@@ -22,10 +22,16 @@ def choices(traced: tuple[TracedSite, ...], data_plate: str, given: Collection[s
     The arrays have length 1 along each plate and broadcast, as enumeration's do: what a model computes from
     them, such as a component's Cholesky factor, is then computed once and not once a row.
     """
-    shapes = {s.name: (1,) * len(s.shape) for s in local_latents(traced, data_plate)}
+    sites = {s.name: s for s in local_latents(traced, data_plate)}
     return [
-        {name: torch.full(shapes[name], k) for name, k in c.items()} for c in combinations(traced, data_plate, given)
+        {name: torch.full((1,) * len(sites[name].shape), k, dtype=_kind(sites[name])) for name, k in c.items()}
+        for c in combinations(traced, data_plate, given)
     ]
+
+
+def _kind(site: TracedSite) -> torch.dtype:
+    """Return the numbers in which the library writes a discrete value: a Bernoulli's are not whole ones."""
+    return torch.get_default_dtype() if site.support.word == "boolean" else torch.long
 
 
 def row_log_joint(

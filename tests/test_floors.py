@@ -16,6 +16,7 @@ FLOORS = (
     ("zoo.distributions", "zoo.models", "zoo.datasets", "zoo.backends"),
     ("zoo.checks",),
     ("zoo.catalogue", "zoo.checks"),
+    ("zoo.own", "zoo.own_exact"),
     ("zoo.posterior", "zoo.schedule", "zoo.finish", "zoo.learnt"),
     ("zoo.request", "zoo.verdict", "zoo.progress", "zoo.settle"),
     ("zoo.finishing",),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.crosscheck import crosscheck
     from zoo.gaps import gaps
     from zoo.inference import fit
+    from zoo.own import own
     from zoo.run import Run, load_run
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "load_run",
     "model",
     "names",
+    "own",
 ]
 
 _DESK = {
@@ -50,6 +52,7 @@ _DESK = {
     "compare": "compare",
     "crosscheck": "crosscheck",
     "gaps": "gaps",
+    "own": "own",
 }
 
 

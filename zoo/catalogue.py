@@ -17,7 +17,7 @@ from guides.local import treatment
 from guides.start import Start
 from guides.supplied import Supplied
 from zoo import backends
-from zoo.card import Card, DataSet
+from zoo.card import DATA_PLATE, Card, DataSet
 from zoo.checks import check_data, check_options, read_names, read_table
 from zoo.errors import UserError, unknown
 
@@ -62,12 +62,14 @@ class Model:
         given: the options that were asked for.
         derived: options computed from the data, once bound.
         columns: names of the columns of the data that it is bound to, by array, where they have some.
+        plate: name of the plate over rows.
     """
 
     card: Card
     given: dict[str, Any] = field(default_factory=dict)
     derived: dict[str, Any] | None = None
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plate: str = DATA_PLATE
 
     @property
     def name(self) -> str:
@@ -79,6 +81,11 @@ class Model:
         """Every option's value; one that comes from the data is None until the model is bound."""
         start = {o.name: None if o.derive else o.default for o in self.card.options}
         return {**start, **(self.derived or {}), **self.given}
+
+    @property
+    def written(self) -> dict[str, Any] | None:
+        """What a saved run says of a user's own model, its plate and its functions' hashes; None for ours."""
+        return None
 
     @property
     def exact(self) -> ModuleType:
@@ -242,6 +249,6 @@ def data_set(model: Model, data: Any) -> DataSet | None:
     """Return the card's description of the data that a user names, where they are the card's."""
     return (
         model.card.data_set(model.options)
-        if data is None
+        if data is None and model.card.datasets
         else next((d for d in model.card.datasets if d.name == data), None)
     )

@@ -169,6 +169,7 @@ class Fitted:
             "local_guide": asked.local_guide if asked.local_guide not in {None, "categorical"} else "mean_field",
             "local_options": asked.local_options,
             "encoder": card.encoder or None,
+            "data_plate": self.model.plate,
             "supplied": self.model.supplied(asked.local, asked.backend),
             "starts": self.starts,
             "seed": asked.seed,

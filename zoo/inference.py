@@ -17,6 +17,7 @@ from zoo.catalogue import Model, column_names, load_data
 from zoo.catalogue import model as find
 from zoo.checks import check_precision
 from zoo.errors import FitError, UserError, unknown
+from zoo.own import Function, own
 from zoo.progress import Progress
 from zoo.request import Request
 from zoo.run import Run
@@ -24,7 +25,7 @@ from zoo.svi import latent_point, starting_point, svi
 
 
 def fit(
-    model: str | Model,
+    model: str | Model | Function | Mapping[str, Function],
     *,
     data: Any = None,
     guide: str | None = None,
@@ -52,10 +53,11 @@ def fit(
     progress: bool = False,
     **options: Any,
 ) -> Run:
-    """Fit a model of the zoo.
+    """Fit a model of the zoo, or one of your own.
 
     Args:
-        model: name, or what `zoo.model` returned.
+        model: name, or what `zoo.model` returned; a Pyro or NumPyro function of your own, or {"pyro": f, "numpyro": g},
+            as `zoo.own` takes it.
         data: None for the card's first data set; a data set's name, a CSV or npz file, a mapping of arrays.
         guide: family of the global latents. Default "mean_field".
         local: treatment of the local latents, or a dict by site. Default: the card's.
@@ -96,6 +98,10 @@ def fit(
     """
     if isinstance(model, Model) and options:
         raise UserError(f"options {', '.join(options)} are given twice; give them to zoo.model alone")
+    if isinstance(model, Mapping) or callable(model):
+        if options:
+            raise UserError(f"option {next(iter(options))!r}: what your own model takes goes in by functools.partial")
+        model = own(model, data, backend=backend)
     chosen = model if isinstance(model, Model) else find(model, **options)
     asked = Request(
         guide=guide,

@@ -22,7 +22,9 @@ from zoo.labels import mode_note
 from zoo.posterior import BinaryPosterior, CodePosterior, DrawnPosterior, Posterior
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Mapping
+
+    from zoo.own import Function
 
 
 class Run(Fitted):
@@ -269,16 +271,19 @@ class Run(Fitted):
         return {name: v[index] for name, v in flat.items()}
 
 
-def load_run(folder: str | Path, backend: str | None = None) -> Run:
+def load_run(
+    folder: str | Path, backend: str | None = None, *, model: Function | Mapping[str, Function] | None = None
+) -> Run:
     """Open a saved run; no code is run from it.
 
     Args:
         folder: what `Run.save` wrote.
         backend: open it in this backend; the one it was fitted in by default.
+        model: the function or functions of a model of your own, as `zoo.fit` took them.
 
     Raises:
         UserError: it is not a run's folder, or was written for another model or version.
     """
     from zoo.storage import load
 
-    return load(Path(folder), backend)
+    return load(Path(folder), backend, model)

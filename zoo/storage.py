@@ -14,9 +14,11 @@ import numpy as np
 
 from guides.start import Start
 from zoo.backends.state import Chains, State
+from zoo.catalogue import Model
 from zoo.catalogue import model as find
 from zoo.errors import UserError
 from zoo.learnt import Phase
+from zoo.own import Function, own
 from zoo.request import Request
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def manifest(run: Run) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "model": run.model.name,
+        "written": run.model.written,
         "options": run.model.given,
         "derived_options": run.model.derived,
         "request": run.request.words(),
@@ -101,7 +104,7 @@ def manifest(run: Run) -> dict[str, Any]:
     }
 
 
-def load(folder: Path, backend: str | None = None) -> Run:
+def load(folder: Path, backend: str | None = None, model: Function | Mapping[str, Function] | None = None) -> Run:
     """Read a run back; see `zoo.load_run`."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -128,8 +131,9 @@ def load(folder: Path, backend: str | None = None) -> Run:
     names = {key.split(".", 1)[1].rsplit(".", 1)[0] for key in rest if key.startswith("start.")}
     starts = {n: Start(rest[f"start.{n}.value"], rest[f"start.{n}.spread"]) for n in names}
     frozen = {key.removeprefix("frozen."): v for key, v in rest.items() if key.startswith("frozen.")}
+    chosen = _model(folder, said, data, model)
     run = Run(
-        find(said["model"], **said["options"]).bind(data, said.get("columns"), held_out),
+        chosen.bind(data, said.get("columns"), held_out),
         data,
         replace(request, backend=backend or request.backend),
         starts,
@@ -144,6 +148,27 @@ def load(folder: Path, backend: str | None = None) -> Run:
     if run.method == "nuts" and (folder / DRAWS).is_file():
         run.chains = Chains(*read_chains(folder / DRAWS))
     return run
+
+
+def _model(
+    folder: Path, said: Mapping[str, Any], data: dict[str, np.ndarray], given: Function | Mapping[str, Function] | None
+) -> Model:
+    written, name = said.get("written"), said["model"]
+    if written is None:
+        if given is not None:
+            raise UserError(f"run {str(folder)!r} is of the zoo's {name!r}; leave model= out")
+        return find(name, **said["options"])
+    if given is None:
+        raise UserError(
+            f"run {str(folder)!r} is of your own function {name!r}, and opening a file runs no code; give the "
+            "function: load_run(…, model=…)"
+        )
+    found = own(given, data, backend=said["request"]["backend"], rows=written["plate"])
+    for backend, text in found.written["functions"].items():
+        before = written["functions"].get(backend, text)
+        if text and before and text != before:
+            raise UserError(f"run {str(folder)!r} was fitted to another text of {name!r}; fit it again")
+    return found
 
 
 def _arrays(values: Mapping[str, Any]) -> dict[str, np.ndarray]:

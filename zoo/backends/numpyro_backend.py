@@ -59,12 +59,12 @@ def check_device(device: str) -> None:
 
 def inspect(model: Model, data: Data, options: Mapping[str, Any]) -> tuple[TracedSite, ...]:
     """Trace the model once and describe its sites in their order."""
-    return sites(model, (), _arguments(data, options))
+    return sites(model, (), arguments(data, options))
 
 
 def edges(model: Model, data: Data, options: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
     """Return (parent, child) for every param or site that another site's distribution depends on."""
-    found = get_model_relations(model, (), _arguments(data, options))
+    found = get_model_relations(model, (), arguments(data, options))
     pairs = {(p, child) for key in ("sample_sample", "sample_param") for child, ps in found[key].items() for p in ps}
     return frozenset((parent, child) for parent, child in pairs if parent != child)
 
@@ -72,7 +72,7 @@ def edges(model: Model, data: Data, options: Mapping[str, Any]) -> frozenset[tup
 def log_joint(model: Model, data: Data, options: Mapping[str, Any], values: Data) -> dict[str, float]:
     """Return each sample site's log density, summed, at constrained values of every param and latent."""
     given = {name: jnp.asarray(value) for name, value in values.items()}
-    terms = log_densities(model, (), _arguments(data, options), given)
+    terms = log_densities(model, (), arguments(data, options), given)
     return {name: float(term.sum()) for name, term in terms.items()}
 
 
@@ -83,7 +83,7 @@ def log_joint_at(model: Model, data: Data, options: Mapping[str, Any], points: n
         points: (P, d), over params and continuous latents in the model's order.
         discrete: values of the discrete latents, the same at every point.
     """
-    kwargs = _arguments(data, options)
+    kwargs = arguments(data, options)
     coordinates = unconstrained(inspect(model, data, options))
     held = {name: jnp.asarray(value) for name, value in discrete.items()}
 
@@ -103,7 +103,7 @@ def unconstrained(traced: tuple[TracedSite, ...]) -> Coordinates:
     return Coordinates(moving, centred=False)
 
 
-def _arguments(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(data: Data, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: jnp.asarray(value) for name, value in data.items()}, **options}
 
 
