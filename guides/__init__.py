@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from guides.errors import GuideError
@@ -96,10 +97,8 @@ def build(
         raise GuideError(f'backend {backend!r} is not installed: pip install "ppl-zoo[{backend}]"') from None
     args, kwargs = split(data)
     check_call(model, args, kwargs)
-    if starts is None:
-        located = importlib.import_module(f"guides.locate_{backend}").located
-        starts = located(model, args, kwargs, data_plate, seed)
-    return module.Guide(
+    made = partial(
+        module.Guide,
         model,
         args,
         kwargs,
@@ -109,8 +108,12 @@ def build(
         local_options=local_options,
         encoder=encoder,
         supplied=supplied,
-        starts=starts,
         data_plate=data_plate,
         seed=seed,
         options=options,
     )
+    if starts is not None:
+        return made(starts=starts)
+    made(starts={})  # what is wrong is said before a search
+    located = importlib.import_module(f"guides.locate_{backend}").located
+    return made(starts=located(model, args, kwargs, data_plate, seed))
