@@ -69,7 +69,8 @@ def build(
         encoder: what an encoder sees, data name to "row", "counts" or "window"; every array by default.
         supplied: for "exact" or "coordinate" with continuous latents: the model's own q of them.
         starts: where latents start, by site name, as `Start(value, spread)`; a site without one starts at its support's
-            middle. Default: where the posterior is found to lie (see `guides.locate`).
+            middle. If not given, they are searched for (see `guides.locate`); the middle serves if the model's density
+            is finite nowhere near it, or its discrete latents have too many values to sum over.
         data_plate: name of the plate over rows.
         seed: of the family's initial values.
         **options: options of the family, such as `rank=2`.
@@ -114,6 +115,6 @@ def build(
     )
     if starts is not None:
         return made(starts=starts)
-    made(starts={})  # what is wrong is said before a search
+    made(starts={})  # the search takes seconds, and errors are to come before it
     located = importlib.import_module(f"guides.locate_{backend}").located
     return made(starts=located(model, args, kwargs, data_plate, seed))

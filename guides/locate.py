@@ -1,18 +1,18 @@
-"""Where a posterior lies, if its model says no start: a normal on the way of L-BFGS to the mode, by its ELBO.
+"""A start for a model that has none: a normal close to its posterior, found by L-BFGS and the ELBO.
 
-From some draws around the middle of the supports, L-BFGS climbs log p(x, z) in unconstrained coordinates. Each point on
-the way has a normal there, with the diagonal curvature that the steps so far have seen (reference 1, whose curvature is
-not diagonal). The one with the highest ELBO is climbed to the top of the ELBO at draws that are held, if its numbers
-are few. The mode itself would not do: a hierarchical model's density rises without bound as its scale goes
-to 0, where there is no mass.
+L-BFGS maximises log p(x, z) in unconstrained coordinates, from several draws around u = 0. Every iterate defines a
+normal: its mean is the iterate, and its diagonal covariance is estimated from the steps so far (reference 2). The
+normal with the highest ELBO is kept (reference 1, with a diagonal covariance). If it has few dimensions, its ELBO is
+then maximised on a fixed set of draws. The mode itself is no good start: the density of a hierarchical model grows
+without bound as its scale goes to 0, where there is no posterior mass.
 
-NumPy only, with noise from NumPy: both backends start from the same numbers, as far as their densities are the same.
+NumPy only, and the random numbers are NumPy's: both backends get the same start if their densities are the same.
 
 References:
     1. L. Zhang, B. Carpenter, A. Gelman, A. Vehtari, Pathfinder: parallel quasi-Newton variational inference, JMLR 23
        (2022).
     2. J. C. Gilbert, C. Lemaréchal, Some numerical experiments with variable-storage quasi-Newton algorithms,
-       Mathematical Programming 45 (1989): the diagonal's update.
+       Mathematical Programming 45 (1989): the update of the diagonal.
 """
 
 from __future__ import annotations
@@ -25,30 +25,28 @@ import numpy as np
 from guides.errors import GuideError
 from guides.families import generator
 from guides.layout import Layout
+from guides.lbfgs import Objective, minimise
 from guides.sites import TracedSite, row_axis
 from guides.start import Start
 
-Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]  # u (size,) -> -log p(x, z(u)) |dz/du| and its gradient
-
-RADII = (0.1, 2.0, 2.0, 2.0)  # of the uniform draws from which paths start; 2 is what Stan draws from
-TRIES = 100  # draws until one has a finite density
-MOST_STEPS = 200  # of L-BFGS on a path
-LOOKED = 25  # points of a path at most whose normals are compared
-DRAWS = 8  # of each normal
-WALL = 1e10  # nats above the highest point, where the density is not finite
-CLIMBED, HELD, CLIMBING_STEPS = 300, 16, 60  # numbers at most, draws and steps of the last climb
-PROBES, PROBED = 10, 0.1  # pairs of gradients that measure the curvature of more numbers, and how many sds away
-RESOLVED = 0.1  # of an sd: steps between neighbouring numbers that are coarser cannot describe a posterior
-MOST_COMBINATIONS = 1000  # of discrete local latents, over which the density sums
+RADII = (0.1, 2.0, 2.0, 2.0)  # half widths of the uniform draws that the paths start from; Stan's is 2
+TRIES = 100  # draws per path until one has a finite density
+MOST_STEPS, MEMORY = 200, 10  # iterations of L-BFGS per path, and pairs of steps and gradients that it keeps
+STEEPNESS = 1e-3  # gradient at which a path ends
+COMPARED, DRAWS = 25, 8  # iterates per path whose ELBO is estimated, and draws per estimate
+FEW, FIXED_DRAWS, FIXED_STEPS = 300, 16, 60  # with at most so many numbers, the ELBO is maximised on fixed draws
+PROBES, PROBE = 10, 0.1  # with more: pairs of gradients that measure the Hessian's diagonal, and their distance in sds
+COARSEST = 0.1  # spacing of floating-point numbers that is too coarse, in posterior sds
+MOST_COMBINATIONS = 1000  # of discrete local latents, which the density sums over
 
 
 @dataclass(frozen=True)
 class Located:
-    """A normal with a diagonal covariance where a posterior lies.
+    """A normal with a diagonal covariance, close to a posterior.
 
     Args:
         centre, sd: in unconstrained coordinates (size,).
-        elbo: of this normal, nats; by few draws.
+        elbo: its estimated ELBO, in nats.
     """
 
     centre: np.ndarray
@@ -57,23 +55,20 @@ class Located:
 
 
 def locate(objective: Objective, size: int, rng: np.random.Generator) -> Located | None:
-    """Return a normal near the posterior; None if no draw around the middle has a finite density.
+    """Return a normal close to the posterior; None if the density is finite at no draw around u = 0.
 
     Args:
-        objective: what is minimised, in nats.
-        size: how many numbers u has.
-        rng: draws the starts of the paths, and the noise by which normals are compared.
+        objective: u (size,) -> −log p(x, z(u)) |dz/du| in nats and its gradient.
+        size: the dimension of u.
+        rng: draws the paths' starts and the noise of the ELBO's estimates.
     """
     noise = rng.standard_normal((DRAWS, size))
-    found: list[Located] = []
-    for radius in RADII:
-        start = _finite(objective, size, radius, rng)
-        if start is not None:
-            found.append(_best(objective, _path(objective, start), noise))
+    starts = [_finite(objective, size, radius, rng) for radius in RADII]
+    found = [_best(objective, _path(objective, u), noise) for u in starts if u is not None]
     if not found:
         return None
-    best = max(found, key=lambda one: one.elbo)
-    return _measured(objective, best, rng) if size > CLIMBED else _climbed(objective, best, rng)
+    best = max(found, key=lambda normal: normal.elbo)
+    return _maximised(objective, best, rng) if size <= FEW else _measured(objective, best, rng)
 
 
 def _finite(objective: Objective, size: int, radius: float, rng: np.random.Generator) -> np.ndarray | None:
@@ -86,48 +81,33 @@ def _finite(objective: Objective, size: int, radius: float, rng: np.random.Gener
 
 
 def _path(objective: Objective, start: np.ndarray, steps: int = MOST_STEPS) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the points that L-BFGS comes to, each with the variances that the way there has shown (size,)."""
-    from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
+    """Return the iterates of L-BFGS, each with the diagonal of the inverse Hessian that the steps so far suggest."""
+    gradients = [objective(start)[1]]
+    path = [(start, np.ones(start.size))]
 
-    first, gradient = objective(start)
-    wall, last = first + WALL, [(start, gradient)]
-    path, seen = [(start, np.ones(start.size))], {start.tobytes(): gradient}
+    def note(u: np.ndarray, gradient: np.ndarray) -> None:
+        before, variance = path[-1]
+        path.append((u, variances(variance, u - before, gradient - gradients[-1])))
+        gradients.append(gradient)
 
-    def walled(u: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, slope = objective(u)
-        if not (np.isfinite(loss) and np.isfinite(slope).all()):
-            return wall, np.zeros_like(u)
-        seen[u.tobytes()] = slope
-        return loss, slope
-
-    def note(u: np.ndarray) -> None:
-        slope = seen.get(u.tobytes())
-        slope = objective(u)[1] if slope is None else slope
-        seen.clear()
-        before, sloped = last[0]
-        path.append((u.copy(), variances(path[-1][1], u - before, slope - sloped)))
-        last[0] = u.copy(), slope
-
-    options = {"maxiter": steps, "maxcor": 10, "gtol": 1e-3, "ftol": 1e-12}
-    with threadpool_limits(1, user_api="blas"):
-        minimize(walled, start, jac=True, method="L-BFGS-B", callback=note, options=options)
+    minimise(objective, start, note, steps=steps, memory=MEMORY, gradient_tolerance=STEEPNESS)
     return path
 
 
 def variances(before: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Return the diagonal of an inverse Hessian after one more step (size,), by the formula of reference 2.
+    """Update the diagonal of an inverse Hessian after a step (size,), by the formula of reference 2.
 
     Args:
         before: the diagonal so far (size,).
-        step, change: of the point, and of the gradient there (size,).
+        step: change of the point (size,).
+        change: change of the gradient (size,).
 
     >>> variances(np.ones(1), np.array([2.0]), np.array([8.0]))
     array([0.25])
     """
     along = float(change @ step)
     if not along > np.finfo(float).eps * float(change @ change):
-        return before  # no curvature along the step
+        return before  # no positive curvature along the step
     a, c = float(change @ (before * change)), float(step @ (step / before))
     precision = a / (along * before) + change**2 / along - a * step**2 / (along * c * before**2)
     usable = np.isfinite(precision) & (precision > 0)
@@ -135,9 +115,9 @@ def variances(before: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.nd
 
 
 def _best(objective: Objective, path: Sequence[tuple[np.ndarray, np.ndarray]], noise: np.ndarray) -> Located:
-    looked = np.unique(np.linspace(0, len(path) - 1, LOOKED).round().astype(int))
-    normals = [(path[i][0], np.sqrt(path[i][1])) for i in looked]
-    return max((Located(u, sd, _elbo(objective, u, sd, noise)) for u, sd in normals), key=lambda one: one.elbo)
+    compared = np.unique(np.linspace(0, len(path) - 1, COMPARED).round().astype(int))
+    normals = [(path[i][0], np.sqrt(path[i][1])) for i in compared]
+    return max((Located(u, sd, _elbo(objective, u, sd, noise)) for u, sd in normals), key=lambda normal: normal.elbo)
 
 
 def _elbo(objective: Objective, centre: np.ndarray, sd: np.ndarray, noise: np.ndarray) -> float:
@@ -146,10 +126,10 @@ def _elbo(objective: Objective, centre: np.ndarray, sd: np.ndarray, noise: np.nd
     return float(entropy - losses.mean()) if np.isfinite(losses).all() else -np.inf
 
 
-def _climbed(objective: Objective, found: Located, rng: np.random.Generator) -> Located:
-    """Climb the ELBO of independent normals at held draws; keep the end if other draws find it higher too."""
-    noise, other = (rng.standard_normal((HELD, found.centre.size)) for _ in range(2))
-    # Each entry's draws have mean 0 and variance 1 as the normal has, so that a normal posterior is found exactly.
+def _maximised(objective: Objective, found: Located, rng: np.random.Generator) -> Located:
+    """Maximise the ELBO of independent normals on fixed draws; keep the result if it is better on other draws too."""
+    noise, other = (rng.standard_normal((FIXED_DRAWS, found.centre.size)) for _ in range(2))
+    # Mean 0 and variance 1 in every coordinate, as the normal has: the answer is then exact for independent normals.
     noise = (noise - noise.mean(0)) / noise.std(0)
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -160,30 +140,29 @@ def _climbed(objective: Objective, found: Located, rng: np.random.Generator) -> 
         slope = np.concatenate([slopes.mean(0), scale * (noise * slopes).mean(0) - 1])
         return float(losses.mean() - log_scale.sum()), slope
 
-    end = _path(loss, np.zeros(2 * found.centre.size), CLIMBING_STEPS)[-1][0]
-    move, log_scale = np.split(end, 2)
+    move, log_scale = np.split(_path(loss, np.zeros(2 * found.centre.size), FIXED_STEPS)[-1][0], 2)
     centre, sd = found.centre + found.sd * move, found.sd * np.exp(log_scale)
     before, after = _elbo(objective, found.centre, found.sd, other), _elbo(objective, centre, sd, other)
     return Located(centre, sd, after) if after > before else replace(found, elbo=before)
 
 
 def _measured(objective: Objective, found: Located, rng: np.random.Generator) -> Located:
-    """Return the normal with the Hessian's own diagonal, as far as it is positive: Hutchinson's estimate by signs.
+    """Take the sds from the Hessian's diagonal where it is positive: Hutchinson's estimate with random signs.
 
-    It is exact for independent numbers, whatever their number.
+    It is exact for independent coordinates.
     """
     total = np.zeros(found.centre.size)
     for _ in range(PROBES):
         signs = rng.choice([-1.0, 1.0], found.centre.size)
-        ahead, behind = (objective(found.centre + side * found.sd * signs)[1] for side in (PROBED, -PROBED))
-        total += signs * (ahead - behind) * found.sd / (2 * PROBED)
+        ahead, behind = (objective(found.centre + side * found.sd * signs)[1] for side in (PROBE, -PROBE))
+        total += signs * (ahead - behind) * found.sd / (2 * PROBE)
     curvature = total / PROBES  # in units of the sd so far
     usable = np.isfinite(curvature) & (curvature > 0)
     return replace(found, sd=found.sd * np.where(usable, curvature, 1.0) ** -0.5)
 
 
 def continuous(sites: Sequence[TracedSite], data_plate: str) -> tuple[TracedSite, ...]:
-    """Return the latents that are looked for: all continuous ones; none if the discrete ones cannot be summed out."""
+    """Return the continuous latents; none if the discrete ones cannot be summed over or have too many combinations."""
     latents = [s for s in sites if s.kind == "latent"]
     combinations = 1
     for site in latents:
@@ -195,47 +174,54 @@ def continuous(sites: Sequence[TracedSite], data_plate: str) -> tuple[TracedSite
 
 
 def row_scale(sites: Sequence[TracedSite], data_plate: str, shape: Sequence[int]) -> float:
-    """Return for how many rows of the plate each row stands that the model was called with.
+    """Return the ratio of the plate's size to the number of rows that the model was called with.
 
     Args:
-        sites: the model's.
+        sites: the model's sites.
         data_plate: name of the plate over rows.
-        shape: of the rows' log densities: (rows,), or () of a model without that plate.
+        shape: of the rows' log densities: (rows,), or () for a model without that plate.
     """
     size = next((p.size for s in sites for p in s.plates if p.name == data_plate), None)
     return size / shape[0] if size and shape else 1.0
 
 
 def starts(
+    objective: Objective,
     layout: Layout,
-    found: Located,
-    data_plate: str,
     values: Callable[[np.ndarray], Mapping[str, np.ndarray]],
+    data_plate: str,
+    seed: int,
     eps: float,
 ) -> dict[str, Start]:
-    """Return the start of each latent; one inside the data plate starts at the mean over its rows.
+    """Return a start for each latent, by name; a latent inside the data plate starts at the mean over its rows.
 
     Args:
+        objective: as of `locate`.
         layout: of the latents in u.
-        found: where they are.
-        data_plate: name of the plate over rows.
         values: maps u (size,) to constrained values by name.
-        eps: relative distance of neighbouring numbers in the precision of learning.
+        data_plate: name of the plate over rows.
+        seed: of the random numbers.
+        eps: machine epsilon of the precision in which is learnt; 0 to accept any.
+
+    Returns:
+        Starts, none if the density is finite at no draw around u = 0.
 
     Raises:
-        GuideError: numbers of this precision are too coarse to describe the posterior.
+        GuideError: this precision is too coarse for the posterior.
     """
+    found = locate(objective, layout.size, generator(seed, "locate"))
+    if found is None:
+        return {}
     centre, sd = found.centre.copy(), found.sd.copy()
     for block in layout.blocks:
         site, place = block.site, block.slice
         if site.inside(data_plate):
             axis, shape = row_axis(site, data_plate), block.shape
             u, within = centre[place].reshape(shape), sd[place].reshape(shape)
-            middle = u.mean(axis, keepdims=True)
             spread = np.sqrt(u.var(axis, keepdims=True) + (within**2).mean(axis, keepdims=True))
-            centre[place] = np.broadcast_to(middle, shape).ravel()
+            centre[place] = np.broadcast_to(u.mean(axis, keepdims=True), shape).ravel()
             sd[place] = np.broadcast_to(spread, shape).ravel()
-        coarse = eps * np.abs(centre[place]) > RESOLVED * sd[place]
+        coarse = eps * np.abs(centre[place]) > COARSEST * sd[place]
         if coarse.any():
             worst = int(np.argmax(coarse))
             raise GuideError(
@@ -251,8 +237,3 @@ def starts(
             value, spread = np.asarray(value.take(0, axis)), np.asarray(spread.take(0, axis))
         out[block.site.name] = Start(value, spread)
     return out
-
-
-def seeded(seed: int) -> np.random.Generator:
-    """Return what draws the paths' starts."""
-    return generator(seed, "locate")

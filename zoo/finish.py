@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from guides.lbfgs import Objective, minimise
+
 Told = Callable[[float], None]  # the loss after an iteration
 
 MOST = 300  # numbers whose whole curvature is looked at, by two gradients each
@@ -113,42 +114,28 @@ def lbfgs(
         steps: most iterations.
         told: called after each iteration.
     """
-    from scipy.optimize import minimize
-    from threadpoolctl import threadpool_limits
-
     seen: list[tuple[float, np.ndarray]] = []
 
     def watched(at: np.ndarray) -> tuple[float, np.ndarray]:
         loss, gradient = objective(at)
-        if not (np.isfinite(loss) and np.isfinite(gradient).all()):
-            # Far outside: a wall, so that the line search comes back.
-            return abs(seen[0][0]) + 1e10 if seen else 1e10, np.zeros_like(at)
-        if not seen or loss < seen[0][0]:
+        if np.isfinite(loss) and np.isfinite(gradient).all() and (not seen or loss < seen[0][0]):
             seen[:] = [(loss, at.copy())]
         return loss, gradient
 
     losses: list[float] = []
 
-    def note(at: np.ndarray) -> None:
+    def note(at: np.ndarray, gradient: np.ndarray) -> None:
         losses.append(seen[0][0] if seen else np.nan)
         told(losses[-1])
 
-    options = {
-        "maxiter": steps,
-        "maxfun": 3 * steps,
-        "maxcor": MEMORY,
-        "gtol": 0.1 * (2 * tolerance / max(v.size, 1)) ** 0.5,
-        "ftol": 1e-12,
-    }
-    # L-BFGS-B multiplies small matrices; beside other work a second BLAS thread makes it wait for each.
-    with threadpool_limits(1, user_api="blas"):
-        found = minimize(watched, v, jac=True, method="L-BFGS-B", callback=note, options=options)
+    small = 0.1 * (2 * tolerance / max(v.size, 1)) ** 0.5
+    inverse = minimise(watched, v, note, steps=steps, memory=MEMORY, gradient_tolerance=small)
     if not seen:
         return Finish(v, np.zeros(0), left)
     if not losses or losses[-1] > seen[0][0]:
         losses.append(seen[0][0])  # found by a last search along a line that came to no end
     gradient = objective(seen[0][1])[1]
-    return Finish(seen[0][1], np.array(losses), 0.5 * float(gradient @ found.hess_inv.dot(gradient)))
+    return Finish(seen[0][1], np.array(losses), 0.5 * float(gradient @ inverse.dot(gradient)))
 
 
 def _within(objective: Objective, v: np.ndarray, back: np.ndarray) -> Objective:
