@@ -24,20 +24,20 @@ def choices(traced: tuple[TracedSite, ...], data_plate: str, given: Collection[s
     """
     sites = {s.name: s for s in local_latents(traced, data_plate)}
     return [
-        {name: torch.full((1,) * len(sites[name].shape), k, dtype=_kind(sites[name])) for name, k in c.items()}
+        {name: torch.full((1,) * len(sites[name].shape), k, dtype=_dtype(sites[name])) for name, k in c.items()}
         for c in combinations(traced, data_plate, given)
     ]
 
 
-def _kind(site: TracedSite) -> torch.dtype:
-    """Return the numbers in which the library writes a discrete value: a Bernoulli's are not whole ones."""
+def _dtype(site: TracedSite) -> torch.dtype:
+    """Return the dtype that the library's samples of a discrete site have: floating point for a Bernoulli."""
     return torch.get_default_dtype() if site.support.word == "boolean" else torch.long
 
 
 def row_log_joint(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     values: Values,
     traced: tuple[TracedSite, ...],
     data_plate: str,
@@ -98,8 +98,8 @@ class States(NamedTuple):
 
 def states(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     values: Values,
     traced: tuple[TracedSite, ...],
     data_plate: str,
@@ -147,8 +147,8 @@ def _by_step(node: Mapping[str, Any]) -> Any:
 
 def check_path(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     traced: tuple[TracedSite, ...],
     data_plate: str,
     values: Values,

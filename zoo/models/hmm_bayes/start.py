@@ -11,13 +11,13 @@ from zoo.models.hmm.exact import Options as Chain
 from zoo.models.hmm.start import clusters, transitions
 from zoo.models.hmm_bayes.exact import Options
 
-# Of a logarithm or a logit, and in sds of a state: clusters know nothing of the steps' order, and however many steps
-# there are, their moments are off by about as much.
-CLUSTERS_ARE_OFF = 0.1
+# Typical error of the clusters' moments, in logarithms, logits and sds of a state, for any number of steps: clusters
+# ignore the order of the steps.
+CLUSTER_ERROR = 0.1
 
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, Start]:
-    """Start at the moments of k-means cells of the steps; a unit is the posterior's sd, or how far cells are off.
+    """Start at the moments of k-means cells of the steps; a unit is the posterior's sd or the cells' error.
 
     Args:
         data: {"x": series (n, T, D)}.
@@ -58,5 +58,5 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
 
 
 def unit(counts: np.ndarray) -> np.ndarray:
-    """Return how far a start may be off, of what so many steps tell: the posterior's sd, or the clusters' own error."""
-    return np.hypot(counts**-0.5, CLUSTERS_ARE_OFF)
+    """Return the typical distance of the start from the posterior mean, given how many steps each number rests on."""
+    return np.hypot(counts**-0.5, CLUSTER_ERROR)

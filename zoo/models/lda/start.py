@@ -11,12 +11,13 @@ from zoo.models.lda.exact import TINY, Options
 from zoo.models.seeding import subsample
 from zoo.models.sentence import start as sentences
 
-# Clusters of documents of several topics are blurred topics, some 5 nats per document too low: rounds of EM, from the
-# best of some draws of clusters, since one in six leads to a local optimum 10 nats below.
+# A document has several topics, so that the word shares of a cluster of documents are mixtures of topics, and the bound
+# is some 5 nats per document too low. EM separates them; it starts from the best of several draws of clusters, since
+# about one in six leads to a local optimum that is 10 nats per document lower.
 DRAWS, FIRST_ROUNDS, ROUNDS, LEAST_ROUNDS = 5, 50, 300, 10
-MOST_PRODUCTS = 10**10  # of a share by a probability, in the last rounds: some five seconds
-# In logits, whatever the data: EM's point of shares and topics is off the middle of their posterior by about as much.
-POINT_IS_OFF = 0.5
+MOST_PRODUCTS = 10**10  # multiplications of a share by a probability in the last rounds: about five seconds
+# Typical distance of EM's point estimate from the posterior mean, in logits, for any number of documents.
+POINT_ERROR = 0.5
 
 
 def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: Any) -> dict[str, Start]:
@@ -41,27 +42,27 @@ def start(data: Mapping[str, np.ndarray], rng: np.random.Generator, **options: A
     # As far as a document of mean length, its words dealt evenly, says where its shares are: its sticks' logits.
     each = o.alpha + data["x"].sum(1).mean() / o.K
     sticks = polygamma(1, each) + polygamma(1, each * np.arange(o.K - 1, 0, -1))
-    # The posterior narrows with the documents, and how far the point is off does not: the wider is the unit.
+    # The posterior narrows as documents are added, and the error of the start does not: the larger one is the unit.
     words = topics * (data["x"].sum() / o.K) + o.eta
-    logits = np.hypot(words[:, :-1] ** -0.5, POINT_IS_OFF)
+    logits = np.hypot(words[:, :-1] ** -0.5, POINT_ERROR)
     found = {"topics": Start(topics, logits), "theta": Start(np.full(o.K, 1 / o.K), np.sqrt(sticks))}
     return found | ({"concentration": Start(o.alpha, 0.5)} if o.estimate == "alpha" else {})
 
 
 def by_em(x: np.ndarray, topics: np.ndarray, rounds: int, o: Options) -> tuple[np.ndarray, float]:
-    """Climb by EM in the topics and the documents' shares, with the priors' concentrations as further counts.
+    """Estimate topics and the documents' shares by EM, with the priors' concentrations as pseudo-counts.
 
-    It is the way to the mode of topics and shares with concentrations one larger. At the prior's own, below 1, the mode
-    has probabilities of 0.
+    This maximises the posterior of topics and shares under concentrations one larger. Under the prior's own, which are
+    below 1, the mode has probabilities of 0.
 
     Args:
         x: counts (n, V).
-        topics: to begin with (K, V).
-        rounds: how many.
+        topics: where to begin (K, V).
+        rounds: number of rounds.
         o: the model's options.
 
     Returns:
-        The topics (K, V), and what is climbed before the last round, in nats.
+        The topics (K, V), and the objective before the last round, in nats.
     """
     shares, height = np.full((len(x), o.K), 1 / o.K), -np.inf
     for _ in range(rounds):
