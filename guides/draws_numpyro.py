@@ -47,7 +47,7 @@ class Draws:
         return values, log_q - log_jacobian if self.family.jacobian else log_q
 
     def draw_rows(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object], noise: Any
     ) -> tuple[Any, dict[str, Any], Any]:
         """Transform noise to the local latents that have numbers of their own, as learning takes them.
 
@@ -62,7 +62,7 @@ class Draws:
         phi = self.row_phi(held, args, kwargs, noise)
         return phi, *self.rows.density(held, phi, noise[0], noise[1:], self.batch(held, args, kwargs))
 
-    def batch(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Batch:
+    def batch(self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Batch:
         """Return what q of these rows is held against, at every param and global latent."""
 
         def chain() -> Any:
@@ -70,7 +70,9 @@ class Draws:
 
         return Batch(named_data(self.model, args, kwargs), self._log_joint(held, args, kwargs), chain)
 
-    def row_phi(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any) -> Any:
+    def row_phi(
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object], noise: Any
+    ) -> Any:
         """Return φ of each row (B, size); arguments as `draw_rows`."""
         assert self.rows
 
@@ -80,7 +82,7 @@ class Draws:
         return self.rows.phi(held, named_data(self.model, args, kwargs), noise[1:], bound)
 
     def row_bounds(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], phi: Any, noise: Any
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object], phi: Any, noise: Any
     ) -> tuple[Any, Any]:
         """Return one draw's ELBO of each row at given φ (B, size), and its part E log p(x | z) (B,) each.
 
@@ -103,7 +105,7 @@ class Draws:
         return total - log_q, total if prior.shape[-1] > 1 else likelihood[..., 0]
 
     def _row_terms(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Callable[[Mapping[str, Any]], tuple[Any, Any]]:
 
         def terms(values: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -113,7 +115,7 @@ class Draws:
         return terms
 
     def _log_joint(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> Callable[[Mapping[str, Any]], Any]:
         terms = self._row_terms(held, args, kwargs)
 
@@ -133,7 +135,7 @@ class Draws:
         """The latents that are chains of states, and summed over along the chain."""
         return tuple(s for s in self.summed if s.chain)
 
-    def trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
+    def trace(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[TracedSite, ...]:
         """Return the model's sites with these data, which may be a batch or other rows."""
         return with_rows(self.sites, self.data_plate, count_rows(args, kwargs))
 

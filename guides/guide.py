@@ -69,7 +69,7 @@ def treatments(
     return chosen, tuple(own), tuple(rest)
 
 
-def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, object]) -> dict[str, Any]:
     """Return the arrays that a model is called with, by the names of its arguments."""
     if not args:
         return {name: value for name, value in kwargs.items() if getattr(value, "ndim", 0) > 0}
@@ -78,7 +78,7 @@ def named_data(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     return {name: value for name, value in flat.items() if getattr(value, "ndim", 0) > 0}
 
 
-def plain(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def plain(model: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, object]) -> dict[str, Any]:
     """Return what else a model is called with, by name, but for the whole data set's size."""
     bound = inspect.signature(model).bind(*args, **kwargs).arguments
     flat = {**bound, **bound.get("kwargs", {})} if args else kwargs
@@ -121,7 +121,7 @@ def split(data: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return () if data is None else (data,), {}
 
 
-def check_call(model: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def check_call(model: Callable[..., Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
     """Refuse data that the model does not take.
 
     Raises:

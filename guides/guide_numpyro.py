@@ -64,8 +64,8 @@ class Guide(Draws):
     def __init__(
         self,
         model: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         *,
         name: str = "mean_field",
         local: str | Mapping[str, str] = "marginal",
@@ -138,7 +138,7 @@ class Guide(Draws):
         read += params(self.sites) if self.local_latents else ()
         return self.emit({p.name: self._param(p) for p in read}, args, kwargs)
 
-    def _check_path(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], seed: int) -> None:
+    def _check_path(self, args: tuple[object, ...], kwargs: Mapping[str, object], seed: int) -> None:
         if any(s.chain and s.kind == "latent" for s in self.sites):
             moving = [s for s in self.sites if s.kind == "param" or (s.kind == "latent" and not s.discrete)]
             coordinates = Coordinates(moving, centred=False)
@@ -146,7 +146,7 @@ class Guide(Draws):
             values = coordinates.values(jnp.asarray(v, float))
             check_path(self.model, args, kwargs, self.sites, self.data_plate, values)
 
-    def emit(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def emit(self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """Do what a call does at given params, without `param` statements.
 
         Args:
@@ -187,7 +187,7 @@ class Guide(Draws):
                 values[site.name] = numpyro.sample(site.name, delta)
         return values
 
-    def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _emit_rows(self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         assert self.rows
         count = count_rows(args, kwargs)
         shape = [1 + self.rows.inner_draws, count, self.rows.noise_size]

@@ -59,8 +59,8 @@ class Guide(Draws):
     def __init__(
         self,
         model: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         *,
         name: str = "mean_field",
         local: str | Mapping[str, str] = "marginal",
@@ -137,7 +137,7 @@ class Guide(Draws):
         read += params(self.sites) if self.local_latents else ()
         return self.emit({p.name: self._param(p) for p in read}, args, kwargs)
 
-    def _check_path(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], seed: int) -> None:
+    def _check_path(self, args: tuple[object, ...], kwargs: Mapping[str, object], seed: int) -> None:
         if any(s.chain and s.kind == "latent" for s in self.sites):
             moving = [s for s in self.sites if s.kind == "param" or (s.kind == "latent" and not s.discrete)]
             coordinates = Coordinates(moving, centred=False)
@@ -146,7 +146,7 @@ class Guide(Draws):
             check_path(self.model, args, kwargs, self.sites, self.data_plate, values)
 
     def emit(
-        self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any = None
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object], noise: Any = None
     ) -> dict[str, Any]:
         """Do what a call does at given params, without `param` statements.
 
@@ -192,7 +192,9 @@ class Guide(Draws):
                 values[site.name] = pyro.sample(site.name, delta)
         return values
 
-    def _emit_rows(self, held: Mapping[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], noise: Any) -> None:
+    def _emit_rows(
+        self, held: Mapping[str, Any], args: tuple[object, ...], kwargs: Mapping[str, object], noise: Any
+    ) -> None:
         assert self.rows
         count = count_rows(args, kwargs)
         if noise is None:

@@ -29,8 +29,8 @@ def choices(traced: tuple[TracedSite, ...], data_plate: str, given: Collection[s
 
 def row_log_joint(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     values: Values,
     traced: tuple[TracedSite, ...],
     data_plate: str,
@@ -91,8 +91,8 @@ class States(NamedTuple):
 
 def states(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     values: Values,
     traced: tuple[TracedSite, ...],
     data_plate: str,
@@ -140,8 +140,8 @@ def _by_step(node: Mapping[str, Any]) -> Any:
 
 def check_path(
     model: Model,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     traced: tuple[TracedSite, ...],
     data_plate: str,
     values: Values,

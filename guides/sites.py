@@ -218,7 +218,7 @@ def with_rows(sites: Sequence[TracedSite], data_plate: str, rows: int) -> tuple[
     return tuple(resized(s) for s in sites)
 
 
-def count_rows(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+def count_rows(args: Sequence[Any], kwargs: Mapping[str, object]) -> int:
     """Return the number of rows of a model's arguments: the length of the first array."""
     arrays = (a for a in (*args, *kwargs.values()) if getattr(a, "ndim", 0) > 0)
     return len(next(arrays))

@@ -30,7 +30,7 @@ class Middle(Messenger):
             msg["value"] = fn.support.feasible_like(like)
 
 
-def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
+def sites(model: Model, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[TracedSite, ...]:
     """Trace the model once and describe its sites in their order.
 
     Args:
@@ -156,7 +156,9 @@ def constraint(support: Support) -> Any:
     return getattr(constraints, names.get(support.word, support.word))
 
 
-def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def log_densities(
+    model: Model, args: tuple[object, ...], kwargs: Mapping[str, object], values: Values
+) -> dict[str, Any]:
     """Return each sample site's log density, unscaled, of its batch shape.
 
     Args:
@@ -167,7 +169,7 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return {name: n["fn"].log_prob(n["value"]) for name, n in nodes.items()}
 
 
-def replay(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def replay(model: Model, args: tuple[object, ...], kwargs: Mapping[str, object], values: Values) -> dict[str, Any]:
     """Run the model at given values of every param and latent, and return its sample statements by site."""
     with block():
         held = substitute(seed(model, jax.random.key(0)), data=dict(values))

@@ -38,7 +38,7 @@ class Hold(Messenger):
     _pyro_sample = _pyro_param
 
 
-def sites(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[TracedSite, ...]:
+def sites(model: Model, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[TracedSite, ...]:
     """Trace the model once and describe its sites in their order.
 
     Args:
@@ -144,7 +144,9 @@ def constraint(support: Support) -> Any:
     return getattr(constraints, names.get(support.word, support.word))
 
 
-def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def log_densities(
+    model: Model, args: tuple[object, ...], kwargs: Mapping[str, object], values: Values
+) -> dict[str, Any]:
     """Return each sample site's log density, unscaled, of its batch shape.
 
     Args:
@@ -154,7 +156,7 @@ def log_densities(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return {name: log_density(node) for name, node in replay(model, args, kwargs, values).items()}
 
 
-def replay(model: Model, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Values) -> dict[str, Any]:
+def replay(model: Model, args: tuple[object, ...], kwargs: Mapping[str, object], values: Values) -> dict[str, Any]:
     """Run the model at given values of every param and latent, and return its sample statements by site."""
     with block():
         nodes = trace(Hold(values)(model)).get_trace(*args, **kwargs).nodes

@@ -14,7 +14,7 @@ from guides.rows_numpyro import row_log_joint
 from guides.sites import combinations, open_path
 
 
-def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+def emit(guide: Any, args: tuple[object, ...], kwargs: Mapping[str, object], values: Mapping[str, Any]) -> None:
     """Emit each row's discrete latents, drawn from their posterior given `values`."""
     traced = guide.trace(args, kwargs)
     path = open_path(traced, guide.data_plate, values)

@@ -11,7 +11,7 @@ from guides.chain_pyro import Chain, log_partition, log_score, viterbi
 from guides.sites import count_rows, open_path
 
 
-def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+def emit(guide: Any, args: tuple[object, ...], kwargs: Mapping[str, object], values: Mapping[str, Any]) -> None:
     """Emit only sites with a single value, which enumeration leaves out and NumPyro's then fails on; and a path.
 
     Whatever path stands for the others, log p(x, z) − log p(z | x) is log p(x), the sum over all.
@@ -30,8 +30,8 @@ def emit(guide: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], values: M
 
 def emit_path(
     guide: Any,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
     values: Mapping[str, Any],
     name: str,
     choose: Callable[[Chain], Any],
