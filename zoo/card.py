@@ -126,6 +126,7 @@ class Card:
         inputs: data name to the names of its dimensions, such as {"x": ("row", "feature")}.
         covariates: names of the inputs that are given and not modelled; the others are observed sites.
         missing: names of the arrays in which NaN stands for what was not seen, such as steps past a series' end.
+        whole: names of the arrays of integers or booleans, which keep their type; others are read as floats.
         datasets: named data sets; the first one that suits the options is the default.
         exact: what is known exactly, name to a line of words: "evidence", "posterior", "log_likelihood", …
         hard: what is hard about it.
@@ -156,6 +157,7 @@ class Card:
     options: tuple[Option, ...] = ()
     covariates: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     encoder: Mapping[str, str] = field(default_factory=dict)
     exchangeable: str = ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,13 @@ from zoo.checks import check_data, check_options, read_names, read_table
 from zoo.errors import UserError, unknown
 
 Data = dict[str, np.ndarray]
+
+
+class Written(TypedDict):
+    """What a saved run records of a user's own model: its plate over rows, and a hash of each function's source."""
+
+    plate: str
+    functions: dict[str, str]
 
 
 def names() -> list[str]:
@@ -83,9 +90,14 @@ class Model:
         return {**start, **(self.derived or {}), **self.given}
 
     @property
-    def written(self) -> dict[str, Any] | None:
-        """What a saved run says of a user's own model, its plate and its functions' hashes; None for ours."""
+    def written(self) -> Written | None:
+        """What a saved run records of a model that is not in the zoo, to recognise it by; None for the zoo's."""
         return None
+
+    @property
+    def backends(self) -> list[str]:
+        """The backends that it is written in."""
+        return backends.names()
 
     @property
     def exact(self) -> ModuleType:

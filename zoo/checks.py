@@ -17,6 +17,7 @@ STEPS_NDIM = 3  # of series (n, T, D)
 SERIES = "series"  # the column that says to which of several a line belongs
 
 
+MOST_WHOLE = 2**31  # whole numbers are of 32 bits in JAX
 FAR = 1e5  # means beyond so many sds: single precision then rounds a value by more than a hundredth of an sd
 
 
@@ -104,9 +105,14 @@ def _check_array(card: Card, name: str, data: Mapping[str, Any]) -> np.ndarray:
         raise UserError(f"{where} is missing; give an array of shape {shape}")
     try:
         array = np.asarray(data[name])
-        array = array.astype(np.float64) if array.dtype.kind in "biuf" else np.asarray(data[name], dtype=np.float64)
+        whole = name in card.whole and array.dtype.kind in "biu"
+        array = array if whole else array.astype(np.float64)
     except (TypeError, ValueError):
         raise UserError(f"{where} is not numeric; give numbers of shape {shape}") from None
+    if name in card.whole and not whole:
+        raise UserError(f"{where} has floats, and the model was traced with whole numbers; give these")
+    if whole and array.size and not -MOST_WHOLE <= int(array.min()) <= int(array.max()) < MOST_WHOLE:
+        raise UserError(f"{where} has whole numbers of more than 32 bits; number what they stand for from 0")
     if array.ndim != len(dims):
         raise UserError(f"{where} has shape {array.shape}, and the model takes {shape}; reshape it")
     if array.size == 0:

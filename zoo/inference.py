@@ -14,10 +14,9 @@ from guides.guide import GUIDE_PARAMS
 from zoo import backends
 from zoo.backends.state import State, Values
 from zoo.catalogue import Model, column_names, load_data
-from zoo.catalogue import model as find
 from zoo.checks import check_precision
 from zoo.errors import FitError, UserError, unknown
-from zoo.own import Function, own
+from zoo.own import Named, resolved
 from zoo.progress import Progress
 from zoo.request import Request
 from zoo.run import Run
@@ -25,7 +24,7 @@ from zoo.svi import latent_point, starting_point, svi
 
 
 def fit(
-    model: str | Model | Function | Mapping[str, Function],
+    model: Named,
     *,
     data: Any = None,
     guide: str | None = None,
@@ -53,11 +52,11 @@ def fit(
     progress: bool = False,
     **options: Any,
 ) -> Run:
-    """Fit a model of the zoo, or one of your own.
+    """Fit a model of the zoo, or your own.
 
     Args:
-        model: name, or what `zoo.model` returned; a Pyro or NumPyro function of your own, or {"pyro": f, "numpyro": g},
-            as `zoo.own` takes it.
+        model: a name, or what `zoo.model` returned; or your own, what `zoo.own` returned or takes: a function of
+            `backend`, or {"pyro": f, "numpyro": g}.
         data: None for the card's first data set; a data set's name, a CSV or npz file, a mapping of arrays.
         guide: family of the global latents. Default "mean_field".
         local: treatment of the local latents, or a dict by site. Default: the card's.
@@ -96,13 +95,7 @@ def fit(
     >>> round(float(run.params["loc"]), 3), run.status
     (1.683, 'converged')
     """
-    if isinstance(model, Model) and options:
-        raise UserError(f"options {', '.join(options)} are given twice; give them to zoo.model alone")
-    if isinstance(model, Mapping) or callable(model):
-        if options:
-            raise UserError(f"option {next(iter(options))!r}: what your own model takes goes in by functools.partial")
-        model = own(model, data, backend=backend)
-    chosen = model if isinstance(model, Model) else find(model, **options)
+    chosen = resolved(model, data, backend, options)
     asked = Request(
         guide=guide,
         local=local,

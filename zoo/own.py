@@ -1,12 +1,15 @@
-"""A model of one's own: a Pyro or a NumPyro function, or one of each, with a card that is read off its trace."""
+"""A user's own model: a Pyro or NumPyro function, or one of each, whose card is derived from a trace."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,13 +22,18 @@ from guides.local import treatment
 from guides.sites import TracedSite, row_axis
 from guides.start import Start
 from guides.supplied import Supplied
-from zoo import backends, own_exact
+from zoo import backends, catalogue, own_exact
+from zoo.backends.minibatch import called_with_rows
 from zoo.card import DATA_PLATE, ROW, Card, Data, Site
-from zoo.catalogue import Model
+from zoo.catalogue import Model, Written
 from zoo.errors import UserError, unknown
 from zoo.models.seeding import MOST_ROWS
 
-Function = Callable[..., Any]
+Function = Callable[..., object]
+Named = str | Model | Function | Mapping[str, Function]  # what a user may call a model by
+
+FEW = 2  # rows of a minibatch that a function is tried with
+SAME = 1e-4  # relative: far above rounding in single precision, far below what another value of an array changes
 
 
 @dataclass(frozen=True)
@@ -41,17 +49,22 @@ class Own(Model):
     row_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
-    def written(self) -> dict[str, Any]:
-        """Its plate over rows, and a hash of each function's text, so that another one is told from it."""
-        return {"plate": self.plate, "functions": {name: text_hash(f) for name, f in self.functions.items()}}
+    def written(self) -> Written:
+        """The plate over rows and a hash of each function's source, by which a saved run tells another model."""
+        return {"plate": self.plate, "functions": {name: source_hash(f) for name, f in self.functions.items()}}
+
+    @property
+    def backends(self) -> list[str]:
+        """The backends that it has a function for."""
+        return sorted(self.functions)
 
     @property
     def exact(self) -> ModuleType:
-        """Nothing is known exactly of it."""
+        """Answers None to every question."""
         return own_exact
 
     def function(self, backend: str) -> Function:
-        """Return the function of one backend as the zoo calls it: with some rows, and the number of all.
+        """Return the function of one backend as the zoo calls it; see `called_with_rows`.
 
         Raises:
             UserError: there is none for this backend.
@@ -59,158 +72,205 @@ class Own(Model):
         backends.get(backend)
         if backend not in self.functions:
             raise UserError(
-                f"model {self.name!r} is a function of {', '.join(self.functions)} alone; give "
+                f"model {self.name!r} has a function for {' and '.join(self.functions)} only; give "
                 f"{{'pyro': …, 'numpyro': …}} to fit it in {backend!r}"
             )
-        module = importlib.import_module(f"zoo.backends.{backend}_minibatch")
-        called: Function = module.called_with_rows(self.functions[backend], self.plate, self.row_shapes)
-        return called
+        return _called(self.functions[backend], backend, self.plate, self.row_shapes)
 
     def data(self, name: str | None = None) -> dict[str, np.ndarray]:
-        """Refuse: the zoo has no data set for it."""
+        """Refuse: the zoo has no data for it."""
         raise UserError(f"model {self.name!r} is your own; give its data=")
 
-    def reads(self, path: Any) -> bool:
-        """Whether it reads files of its own: it does not."""
+    def reads(self, path: str | Path) -> bool:
+        """Return False: it has no file format of its own."""
         return False
 
     def simulate(self, seed: int, size: int) -> dict[str, np.ndarray]:
-        """Refuse: nothing says at which parameters."""
-        raise UserError(f"model {self.name!r} is your own, and has no truth to draw data from")
+        """Refuse: no true parameters are known."""
+        raise UserError(f"model {self.name!r} is your own, and no true parameters are known to draw data with")
 
     def truth(self, seed: int) -> dict[str, np.ndarray]:
         """Refuse, as `simulate`."""
         return self.simulate(seed, 0)
 
-    def supplied(self, local: Any, backend: str) -> Supplied | None:
-        """Return None: it brings no q of its own."""
+    def supplied(self, local: str | Mapping[str, str] | None, backend: str) -> Supplied | None:
+        """Return None: it supplies no q of its own."""
         return None
 
     def start(self, data: Data, rng: np.random.Generator) -> dict[str, Start]:
-        """Return where the posterior of some rows is found to lie; see `guides.locate`."""
+        """Return the initial values of the params, and what `guides.locate` finds for the latents, on a subsample."""
         backend = next(iter(self.functions))
-        function, size = self.function(backend), len(next(iter(data.values())))
+        module, function, size = backends.get(backend), self.function(backend), len(next(iter(data.values())))
         index = np.sort(rng.permutation(size)[:MOST_ROWS])
-        located = importlib.import_module(f"guides.locate_{backend}").located
-        module = backends.get(backend)
         some = {name: x[index] for name, x in data.items()}
-        with module.precision("float64"):
-            arrays = module.arguments(some, {"size": size})
-            try:
-                params = {s.name: s for s in module.inspect(function, some, {"size": size}) if s.kind == "param"}
-            except UserError as error:
-                # Pyro writes the trace below whatever is raised inside of a model.
-                raise UserError(f"{self.name}: {str(error).splitlines()[0]}") from None
-            found: dict[str, Start] = located(function, (), arrays, self.plate, int(rng.integers(2**31)), fine=True)
-        return {**{name: Start(np.asarray(site.value)) for name, site in params.items()}, **found}
+        located = importlib.import_module(f"guides.locate_{backend}").located
+        with _failing(self.name, backend):
+            with module.precision("float32"):
+                sites = module.inspect(function, some, {"size": size})
+            with module.precision("float64"):
+                arrays = module.arguments(some, {"size": size})
+            seed = int(rng.integers(2**31))
+            found: dict[str, Start] = located(function, (), arrays, self.plate, seed, any_precision=True)
+        return {s.name: Start(np.asarray(s.value)) for s in sites if s.kind == "param"} | found
 
 
 def own(
     function: Function | Mapping[str, Function],
-    data: Any,
+    data: object,
     *,
     backend: str = "numpyro",
     rows: str | None = None,
 ) -> Own:
-    """Return a model of one's own, its card read off one trace.
+    """Return a user's own model, its card derived from a trace on the data.
 
     Args:
-        function: a model function of `backend`, or {"pyro": f, "numpyro": g}. It takes the data's arrays as keywords,
-            and has a plate over their rows, as long as the arrays that it is called with: `plate("data", len(x))`.
-            Observed sites have the names of arrays; the other arrays are covariates.
-        data: arrays by name, rows first; or one array, for the function's first argument.
+        function: a model function for `backend`, or {"pyro": f, "numpyro": g}. It takes the arrays of the data as
+            keywords, and has a plate over their rows whose size is the number of rows that it is called with:
+            `plate("data", len(x))`. Every observed site lies in that plate, rows first, and has the name of the array
+            that it observes; the other arrays are covariates.
+        data: arrays by name, rows first; or one array, for the function's first argument. Integers and booleans keep
+            their type, so that they can index.
         backend: of a single function.
-        rows: name of the plate over rows. Default: "data", or the only plate as long as the arrays.
+        rows: name of the plate over rows. If not given, "data", or the only plate whose size is the number of rows.
 
     Raises:
-        UserError: the function fails on the data, or something that is needed cannot be read off it.
+        UserError: a function fails on the data, the functions have different sites, or the card cannot be derived.
     """
     functions = dict(function) if isinstance(function, Mapping) else {backend: function}
+    if not functions:
+        raise UserError("no function is given; give one, or {'pyro': …, 'numpyro': …}")
     for name in functions:
         if name not in backends.names():
             raise unknown("backend", name, backends.names())
-    backend = backend if backend in functions else next(iter(functions))
-    name = getattr(functions[backend], "__name__", type(functions[backend]).__name__)
-    arrays = _arrays(name, functions[backend], data)
-    sites = _sites(name, functions[backend], backend, arrays)
-    count = len(next(iter(arrays.values())))
-    plate = _row_plate(name, sites, count, rows)
-    card = _card(name, sites, arrays, plate)
-    shapes = {key: x.shape[1:] for key, x in arrays.items() if key not in card.covariates}
-    return Own(card, functions=functions, plate=plate, row_shapes=shapes)
+    first = backend if backend in functions else next(iter(functions))
+    name = _plain(functions[first]).__name__
+    arrays = _arrays(name, functions[first], data)
+    sites = _sites(name, functions[first], first, arrays)
+    plate = _row_plate(name, sites, len(next(iter(arrays.values()))), rows)
+    observed = [s.name for s in sites if s.kind == "observed"]
+    shapes = {key: arrays[key].shape[1:] for key in observed if key in arrays}
+    for other in functions:
+        if other == first or other in backends.installed():
+            _check_function(name, functions[other], other, sites, arrays, plate, shapes)
+    _check_observed(name, sites, arrays, plate)
+    return Own(_card(name, sites, arrays, plate), functions=functions, plate=plate, row_shapes=shapes)
 
 
-def text_hash(function: Function) -> str:
-    """Return a hash of a function's text; empty if the text is not to be had."""
+def resolved(model: Named, data: object, backend: str, options: Mapping[str, object]) -> Model:
+    """Return the model that a user names: of the zoo, by its name and options, or the user's own.
+
+    Args:
+        model: a name, what `zoo.model` or `own` returned, or what `own` takes.
+        data: for a model of the user's own.
+        backend: of a single function.
+        options: of a model of the zoo.
+
+    Raises:
+        UserError: as `catalogue.model` and `own`; or options with a model that takes none here.
+    """
+    if isinstance(model, str):
+        return catalogue.model(model, **options)
+    if options and isinstance(model, Model):
+        raise UserError(f"options {', '.join(options)} are given twice; give them to zoo.model alone")
+    if options:
+        raise UserError(f"option {next(iter(options))!r}: bind arguments of your own model with functools.partial")
+    return model if isinstance(model, Model) else own(model, data, backend=backend)
+
+
+def source_hash(function: Function) -> str:
+    """Return a hash of a function's source; empty if there is none to read."""
     try:
-        text = inspect.getsource(inspect.unwrap(function))
+        source = inspect.getsource(_plain(function))
     except (OSError, TypeError):
         return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def _arrays(name: str, function: Function, data: Any) -> dict[str, np.ndarray]:
+def _plain(function: Any) -> Any:
+    """Return the function inside partials and decorators; the class of an object that is called."""
+    function = inspect.unwrap(function)
+    while isinstance(function, functools.partial):
+        function = inspect.unwrap(function.func)
+    return function if hasattr(function, "__name__") else type(function)
+
+
+def _called(function: Function, backend: str, plate: str, shapes: Mapping[str, tuple[int, ...]]) -> Function:
+    module = importlib.import_module(f"zoo.backends.{backend}_minibatch")
+    return called_with_rows(function, plate, shapes, module.Scaled, module.zeros)
+
+
+@contextmanager
+def _failing(name: str, backend: str) -> Iterator[None]:
+    """Turn whatever a user's function raises into one line.
+
+    Raises:
+        UserError: with the model, the backend and the first line of the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        words = (str(error).strip().splitlines() or [""])[0]  # Pyro appends the shapes of the trace
+        if isinstance(error, UserError | GuideError):
+            raise UserError(f"{name}: {words}") from None
+        raise UserError(f"model {name!r} fails on these data in {backend}: {type(error).__name__}: {words}") from error
+
+
+def _arrays(name: str, function: Function, data: object) -> dict[str, np.ndarray]:
     if data is None:
         raise UserError(f"model {name!r} is your own; give its data=, arrays by name")
-    if isinstance(data, str):
-        raise UserError(f"model {name!r} is your own; give its data as arrays by name, not the name {data!r}")
+    if isinstance(data, str | Path):
+        raise UserError(f"model {name!r} is your own; give its data as arrays by name, not the name {str(data)!r}")
     if not isinstance(data, Mapping):
-        code = getattr(function, "__code__", None)
-        if code is None or not code.co_varnames:
-            raise UserError(f"model {name!r}: give its data by name, data={{'x': …}}")
-        data = {code.co_varnames[0]: data}
-    if not data:
-        raise UserError(f"model {name!r}: the data are empty; give at least one array")
-    try:
-        arrays = {key: np.asarray(x) for key, x in data.items()}
-        # As of the zoo's models, numbers are in double precision; the program rounds them to its own.
-        arrays = {key: x.astype(np.float64) if x.dtype.kind == "f" else x for key, x in arrays.items()}
-    except (TypeError, ValueError):
-        raise UserError(f"model {name!r}: the data are not all arrays of numbers") from None
-    for key, x in arrays.items():
-        if x.dtype.kind not in "biuf":
+        arguments = list(inspect.signature(function).parameters)
+        if not arguments:
+            raise UserError(f"model {name!r} takes no argument, and so no data; give it one for each array")
+        data = {arguments[0]: data}
+    if not data or "size" in data:
+        why = "has the name 'size', which the zoo gives the number of all rows; rename it" if data else "is missing"
+        raise UserError(f"model {name!r}: an array of the data {why}")
+    found: dict[str, np.ndarray] = {}
+    for key, value in data.items():
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError):
+            raise UserError(f"model {name!r}: data {key!r} are no array; give numbers, rows first") from None
+        if array.dtype.kind not in "biuf":
             raise UserError(f"model {name!r}: data {key!r} are not numbers; encode them")
-        if not x.ndim or not len(x):
+        if not array.ndim or not array.size:
             raise UserError(f"model {name!r}: data {key!r} have no rows; give arrays with rows first")
-    first, count = next((key, len(x)) for key, x in arrays.items())
-    for key, x in arrays.items():
-        if len(x) != count:
+        # Floats in double precision, as in `check_data`; the program rounds them to its own.
+        found[key] = array.astype(np.float64) if array.dtype.kind == "f" else array
+        first, count = next((k, len(x)) for k, x in found.items())
+        if len(array) != count:
             raise UserError(
-                f"model {name!r}: data {key!r} have {len(x)} rows, and {first!r} has {count}; what is not by row goes "
-                "into the function, by functools.partial"
+                f"model {name!r}: data {key!r} have {len(array)} rows, and {first!r} has {count}; bind what has no "
+                "rows with functools.partial"
             )
-    return arrays
+    return found
 
 
 def _sites(name: str, function: Function, backend: str, arrays: Mapping[str, np.ndarray]) -> tuple[TracedSite, ...]:
     module = backends.get(backend)
-    try:
+    with _failing(name, backend):
         check_call(function, (), arrays)
-        with module.precision("float64"):
+        with module.precision("float32"):
             sites: tuple[TracedSite, ...] = module.inspect(function, arrays, {})
-    except GuideError as error:
-        raise UserError(f"{name}: {error}") from None
-    except Exception as error:  # whatever a user's function raises
-        words = str(error).strip().splitlines()
-        raise UserError(
-            f"model {name!r} fails on these data in {backend}: {type(error).__name__}: {words[0] if words else ''}"
-        ) from error
     if not any(s.kind == "observed" for s in sites):
         raise UserError(
-            f"model {name!r} has no observed site in {backend}; is it a function of the other library? Say backend="
+            f"model {name!r} has no observed site in {backend}; if it is a function of the other library, give backend="
         )
     return sites
 
 
 def _row_plate(name: str, sites: Sequence[TracedSite], count: int, asked: str | None) -> str:
     plates = {p.name: p.size for s in sites for p in s.plates}
-    known = ", ".join(f"{plate!r} of {size}" for plate, size in plates.items()) or "none"
+    known = ", ".join(f"{plate!r} of size {size}" for plate, size in plates.items()) or "none"
     if asked is not None and asked not in plates:
         raise UserError(f"model {name!r} has no plate {asked!r}; its plates: {known}")
     fitting = [plate for plate, size in plates.items() if size == count]
     found = asked or (DATA_PLATE if DATA_PLATE in plates else fitting[0] if len(fitting) == 1 else None)
     if found is None:
-        raise UserError(f"model {name!r} does not say which plate is over the {count} rows ({known}); say rows=")
+        raise UserError(f"model {name!r}: which plate is over the {count} rows? Its plates: {known}; give rows=")
     if plates[found] != count:
         raise UserError(
             f"model {name!r}: plate {found!r} has size {plates[found]}, and the data have {count} rows; write "
@@ -219,11 +279,72 @@ def _row_plate(name: str, sites: Sequence[TracedSite], count: int, asked: str | 
     return found
 
 
+def _check_observed(name: str, sites: Sequence[TracedSite], arrays: Mapping[str, np.ndarray], plate: str) -> None:
+    for site in sites:
+        if site.kind != "observed":
+            continue
+        if site.name not in arrays:
+            raise UserError(
+                f"model {name!r}: observed site {site.name!r} does not have the name of an array; give both one name"
+            )
+        if not site.inside(plate) or row_axis(site, plate) != 0 or site.shape != arrays[site.name].shape:
+            raise UserError(
+                f"model {name!r}: observed site {site.name!r} of shape {site.shape} is not array {site.name!r} of "
+                f"shape {arrays[site.name].shape}, row by row in plate {plate!r}; a minibatch would change its meaning"
+            )
+
+
+def _check_function(
+    name: str,
+    function: Function,
+    backend: str,
+    sites: Sequence[TracedSite],
+    arrays: Mapping[str, np.ndarray],
+    plate: str,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    """Refuse a function that cannot be called as the zoo calls it, or that is another model than the card says.
+
+    Raises:
+        UserError: it fails on a minibatch; it has other sites than `sites`, or one outside the plate whose shape
+            depends on the number of rows; or it reads an observed array for more than the value of its site.
+    """
+    module, called = backends.get(backend), _called(function, backend, plate, shapes)
+    count = len(next(iter(arrays.values())))
+    few, some = ({key: x[:rows] for key, x in arrays.items()} for rows in (FEW, MOST_ROWS))
+    with _failing(name, backend), module.precision("float32"):
+        check_call(function, (), arrays)
+        found = {s.name: _of_a_row(s, plate) for s in module.inspect(called, few, {"size": count})}
+        expected = {s.name: _of_a_row(s, plate) for s in sites}
+        for site in expected | found:
+            here, there = expected.get(site, "absent"), found.get(site, "absent")
+            if here != there:
+                raise UserError(
+                    f"site {site!r} is {here} on all rows, and {there} on {FEW} of them in {backend}; the functions "
+                    f"must have the same sites, and what belongs to a row lies in plate {plate!r}"
+                )
+        given, drawn = importlib.import_module(f"zoo.backends.{backend}_minibatch").log_densities_given_and_drawn(
+            called, module.arguments(some, {}), tuple(shapes)
+        )
+    for site, value in given.items():
+        if np.isfinite([value, drawn[site]]).all() and not np.isclose(value, drawn[site], rtol=SAME, atol=SAME):
+            raise UserError(
+                f"model {name!r} computes site {site!r} from an observed array, so that none could be drawn; give what "
+                "it computes with, such as earlier values of a series, as an array of its own"
+            )
+
+
+def _of_a_row(site: TracedSite, plate: str) -> str:
+    """Describe a site in words that do not depend on the number of rows."""
+    shape = list(site.shape)
+    if site.kind != "param" and site.inside(plate):
+        del shape[row_axis(site, plate)]
+        return f"{site.kind} of shape {tuple(shape)} per row"
+    return f"{site.kind} of shape {tuple(shape)}"
+
+
 def _card(name: str, sites: Sequence[TracedSite], arrays: Mapping[str, np.ndarray], plate: str) -> Card:
     observed = [s.name for s in sites if s.kind == "observed"]
-    lost = next((site for site in observed if site not in arrays), None)
-    if lost:
-        raise UserError(f"model {name!r}: observed site {lost!r} has not the name of an array; call both by one name")
     sizes: dict[str, int] = {}
     declared = tuple(_site(s, plate, sizes) for s in sites)
     inputs = {}
@@ -233,7 +354,7 @@ def _card(name: str, sites: Sequence[TracedSite], arrays: Mapping[str, np.ndarra
     local = [s for s in sites if s.kind == "latent" and s.inside(plate)]
     return Card(
         name=name,
-        title="a model of one's own",
+        title="a user's own model",
         lecture="",
         process="",
         formula="",
@@ -245,13 +366,14 @@ def _card(name: str, sites: Sequence[TracedSite], arrays: Mapping[str, np.ndarra
         references=(),
         dims=lambda data, options: {**sizes, ROW: len(next(iter(data.values())))},
         covariates=tuple(key for key in arrays if key not in observed),
+        whole=tuple(key for key, x in arrays.items() if x.dtype.kind != "f"),
         local=_treatments(local),
-        no_reference="nobody has run chains of it",
+        no_reference="no chains of it are stored",
     )
 
 
 def _site(site: TracedSite, plate: str, sizes: dict[str, int]) -> Site:
-    """Return what a card says of a site; its dimensions' sizes are added to `sizes`."""
+    """Return a site as a card declares it, and add the sizes of its dimensions to `sizes`."""
     batch = len(site.shape) - site.event_dim
     named = {batch + p.dim: p.name for p in site.plates}
     shape = [named.get(axis, f"{site.name}_{axis}") for axis in range(len(site.shape))]
@@ -265,7 +387,7 @@ def _treatments(local: Sequence[TracedSite]) -> tuple[str, ...]:
     """Return the treatments that can serve these latents, the default first."""
     if not local:
         return ()
-    # Discrete latents alone are summed out; a continuous one needs numbers of its own.
+    # Only discrete latents can be summed out; with a continuous one, every row needs variational parameters.
     summed = [] if any(not s.discrete for s in local) else [n for n in treatments() if treatment(n).enumerated]
     by_row = [n for n in treatments() if treatment(n).by_row]
     return (*summed, *sorted(by_row, key=lambda n: (not treatment(n).encodes or treatment(n).table, n)))

@@ -156,18 +156,18 @@ def _model(
     written, name = said.get("written"), said["model"]
     if written is None:
         if given is not None:
-            raise UserError(f"run {str(folder)!r} is of the zoo's {name!r}; leave model= out")
+            raise UserError(f"run {str(folder)!r} is a fit of the zoo's {name!r}; leave model= out")
         return find(name, **said["options"])
     if given is None:
         raise UserError(
-            f"run {str(folder)!r} is of your own function {name!r}, and opening a file runs no code; give the "
-            "function: load_run(…, model=…)"
+            f"run {str(folder)!r} is a fit of your own model {name!r}, and opening a file runs no code; give the model "
+            "in Python: zoo.load_run(…, model=…)"
         )
     found = own(given, data, backend=said["request"]["backend"], rows=written["plate"])
-    for backend, text in found.written["functions"].items():
-        before = written["functions"].get(backend, text)
-        if text and before and text != before:
-            raise UserError(f"run {str(folder)!r} was fitted to another text of {name!r}; fit it again")
+    for backend, source in found.written["functions"].items():
+        before = written["functions"].get(backend, source)
+        if source and before and source != before:
+            raise UserError(f"run {str(folder)!r} was fitted to another source of {name!r}; fit it again")
     return found
 
 

@@ -23,6 +23,7 @@ from zoo.compare.cells import KEYS, cell
 from zoo.compare.reference import Reference, find, plain
 from zoo.compare.table import lines, over_seeds
 from zoo.errors import UserError, unknown
+from zoo.own import Named, resolved
 from zoo.storage import array_hash
 
 __all__ = ["Comparison", "Reference", "compare"]
@@ -98,7 +99,7 @@ class Comparison:
 
 
 def compare(
-    model: Any,
+    model: Named,
     *,
     guides: str | Sequence[str] = (),
     backends: str | Sequence[str] = (),
@@ -113,9 +114,9 @@ def compare(
     """Fit a model under every combination of guide, local treatment, backend and seed.
 
     Args:
-        model: a name, with the model's options among the others; or a `zoo.model(...)`.
+        model: a name, with the model's options among the others; a `zoo.model(...)`; or your own, as for `zoo.fit`.
         guides: families of the global latents; default: all.
-        backends: default: all that are installed.
+        backends: default: all that are installed and that the model is written in.
         seeds: how many, 0 …; or which.
         local: treatments of the local latents; default: the card's.
         data: a data set's name, arrays by name, or a file; default: the card's first.
@@ -133,13 +134,13 @@ def compare(
     known = {o.name for o in catalogue.model(model).card.options} if isinstance(model, str) else set()
     given = {name: value for name, value in options.items() if name in known}
     words = {name: value for name, value in options.items() if name not in known}
-    chosen = catalogue.model(model, **given) if isinstance(model, str) else model
+    chosen = resolved(model, data, (_listed(backends) or ["numpyro"])[0], given)
     arrays = catalogue.load_data(chosen, data)
     bound = chosen.bind(arrays)
     axes: dict[str, list[Any]] = {
         "guide": _listed(guides) or (guides_package.names() if _has_globals(bound) else [None]),
         "local": _listed(local) or [next(iter(chosen.card.local), None)],
-        "backend": _listed(backends) or zoo_backends.installed(),
+        "backend": _listed(backends) or [name for name in zoo_backends.installed() if name in chosen.backends],
         "seed": list(range(seeds)) if isinstance(seeds, int) else list(seeds),
     }
     for guide in axes["guide"]:
@@ -153,7 +154,7 @@ def compare(
         raise UserError(f"reference {found!r} is neither 'auto' nor None nor a Reference")
     grid = [dict(zip(axes, values, strict=True)) | words for values in product(*axes.values())]
     rows = []
-    for row in _run(grid, (chosen.name, chosen.given, arrays, found), jobs):
+    for row in _run(grid, (chosen, arrays, found), jobs):
         rows.append(row)
         if on_row:
             on_row(row)
@@ -173,10 +174,10 @@ def _run(grid: list[dict[str, Any]], shared: tuple, jobs: int | None) -> Iterato
     # Imported here, so that `import zoo.compare` stays quick.
     from joblib import Parallel, cpu_count, delayed, parallel_config
 
-    name, options, data, reference = shared
+    model, data, reference = shared
     num = min(jobs or cpu_count(), len(grid))
     with parallel_config(backend="loky", inner_max_num_threads=1) if num > 1 else parallel_config():
-        tasks = (delayed(cell)(name, options, data, reference, words, num > 1) for words in grid)
+        tasks = (delayed(cell)(model, data, reference, words, num > 1) for words in grid)
         yield from Parallel(n_jobs=num, return_as="generator")(tasks)
 
 

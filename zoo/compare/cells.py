@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import catalogue
 from zoo.backends import threads
+from zoo.catalogue import Model
 from zoo.compare.reference import Reference, deviations
 from zoo.estimators import k_hat_note
 from zoo.inference import fit
@@ -40,8 +40,7 @@ NUMBERS = (
 
 
 def cell(
-    name: str,
-    options: Mapping[str, Any],
+    model: Model,
     data: Mapping[str, np.ndarray],
     reference: Reference | None,
     words: Mapping[str, Any],
@@ -50,8 +49,7 @@ def cell(
     """Fit one cell and return its row; what goes wrong becomes the row's `error`.
 
     Args:
-        name: the model's.
-        options: the model's.
+        model: with its options.
         data: arrays by name.
         reference: moments to compare with, or None.
         words: of `zoo.fit`.
@@ -62,7 +60,7 @@ def cell(
     row: dict[str, Any] = {key: words.get(key) for key in KEYS} | dict.fromkeys(NUMBERS)
     row["guide"] = row["guide"] or NO_GLOBALS
     try:
-        run = fit(catalogue.model(name, **options), data=data, **words)
+        run = fit(model, data=data, **words)
         return row | measure(run, reference) | {"local": words.get("local")}
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), "")
