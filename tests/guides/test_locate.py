@@ -125,18 +125,34 @@ def test_a_wall_is_no_obstacle():
     assert found.centre == pytest.approx([2, 2], abs=1.0)
 
 
+@pytest.mark.needs("pyro")
+def test_a_matrix_without_a_cholesky_factor_is_a_wall(lib_named):
+    """A covariance whose correlation is learnt over the whole line: torch raises beyond ±1, JAX returns NaN."""
+    lib = lib_named("pyro")
+    rows = np.random.default_rng(0).multivariate_normal(np.zeros(2), [[1, 0.6], [0.6, 1]], 200)
+
+    def model(x: Any) -> None:
+        r = lib.ppl.sample("r", lib.dist.Normal(0.0, 0.3))
+        covariance = lib.xp.eye(2) + r * (1 - lib.xp.eye(2))
+        with lib.ppl.plate("data", len(x)):
+            lib.ppl.sample("x", lib.dist.MultivariateNormal(lib.xp.zeros(2), covariance), obs=x)
+
+    guide = guides.build(model, guide="laplace", backend="pyro", data=lib.array(rows))
+    assert placed(guide)["r"][0] == pytest.approx(0.6, abs=0.2)  # a sample's correlation has sd 0.045 here
+
+
 def test_a_density_that_is_finite_nowhere_leaves_the_middle():
     assert locate(lambda u: (np.nan, u), 3, np.random.default_rng(0)) is None
 
 
-def test_many_numbers_are_not_climbed(monkeypatch):
-    """Beyond `CLIMBED` numbers the best normal of the paths is the start, with the curvature that is measured there."""
+def test_in_many_dimensions_the_curvature_is_measured(monkeypatch):
+    """Above `FEW` dimensions the start is the best normal of the paths, with the curvature that is measured there."""
     precision = 10.0 ** np.random.default_rng(1).uniform(-2, 2, 400)
 
     def objective(u: np.ndarray) -> tuple[float, np.ndarray]:
         return 0.5 * float((precision * (u - 5) ** 2).sum()), precision * (u - 5)
 
-    monkeypatch.setattr(locating, "_climbed", None)
+    monkeypatch.setattr(locating, "_maximised", None)
     found = locate(objective, 400, np.random.default_rng(0))
     assert found is not None
     assert (np.abs(found.centre - 5) * precision**0.5).max() < 1

@@ -94,6 +94,7 @@ def test_the_mean_over_all_minibatches_is_the_whole(write, data, backend):
         run = run.refit(local="constant", local_guide="delta", num_steps=1)
     v = starting_point(run, run.starts) + 0.1
     rows = len(next(iter(data.values())))
+    assert run.program.guide.plate_size == rows  # by which log q of the rows is scaled
     whole, slope = run.program.objective(v, None, 3)
     parts = [run.program.objective(v, np.arange(i, i + 10, dtype=np.int32), 3) for i in range(0, rows, 10)]
     assert np.mean([p[0] for p in parts]) == pytest.approx(whole, rel=1e-10)
@@ -280,6 +281,16 @@ def no_slope(backend: str) -> Any:
             lib.ppl.sample("y", lib.dist.Normal(a + 0 * x, 1.0), obs=y)
 
     return model
+
+
+def test_a_start_found_on_a_subsample_is_as_narrow_as_all_rows_say(backend):
+    """The start looks at 2,000 of 8,000 rows; the posterior's sd given all is 8000^-½, exactly normal."""
+    x = np.zeros(8000)
+    y = 170 + np.random.default_rng(0).standard_normal(8000)
+    model = zoo.own(no_slope(backend), {"x": x, "y": y}, backend=backend)
+    start = model.start({"x": x, "y": y}, np.random.default_rng(0))["a"]
+    assert start.spread == pytest.approx(8000**-0.5, rel=2e-3)
+    assert start.value == pytest.approx(y.mean(), abs=5 * 2000**-0.5)
 
 
 def intercepts(backend: str) -> Any:
